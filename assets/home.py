@@ -1,0 +1,70 @@
+"""Where everything lives: the layout of one home folder. No other module spells a path below it."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths below one home folder (`SENDPLAN_HOME`). `landing` may lie elsewhere; it is never written.
+
+    Attributes:
+        root: the home folder.
+        landing: the folder with the five landing tables.
+    """
+
+    root: Path
+    landing: Path
+
+    @property
+    def raw(self) -> Path:
+        """Contract-checked tables: `<table>.parquet` and `events/day=YYYY-MM-DD/events.parquet`."""
+        return self.root / "raw"
+
+    @property
+    def quarantine(self) -> Path:
+        """Rows that broke the contract: `<table>.parquet` with file, row and reason."""
+        return self.root / "quarantine"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file that dbt, and nothing else, writes."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def registry_db(self) -> Path:
+        """MLflow's SQLite store."""
+        return self.root / "mlflow.db"
+
+    @property
+    def artifacts(self) -> Path:
+        """MLflow's artifacts."""
+        return self.root / "mlflow-artifacts"
+
+    @property
+    def plans(self) -> Path:
+        """Published send plans: `plan_date=YYYY-MM-DD/send_plan.parquet`."""
+        return self.root / "plans"
+
+    @property
+    def marketing(self) -> Path:
+        """The read-only DuckDB file for marketers, swapped in by an atomic rename."""
+        return self.root / "marketing.duckdb"
+
+    @property
+    def dagster(self) -> Path:
+        """`DAGSTER_HOME`: runs, event logs, schedules."""
+        return self.root / "dagster"
+
+    def features(self, as_of: date) -> Path:
+        """Feature and trigger tables computed for one plan date, one Parquet file per dbt model."""
+        return self.root / "features" / f"as_of={as_of:%Y-%m-%d}"
+
+    def training(self, week: date) -> Path:
+        """Feature snapshots and labels for the training of one week, one Parquet file per dbt model."""
+        return self.root / "training" / f"week={week:%Y-%m-%d}"
+
+    def scores(self, as_of: date) -> Path:
+        """Score tables for one plan date, one Parquet file per question."""
+        return self.root / "scores" / f"as_of={as_of:%Y-%m-%d}"
