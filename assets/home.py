@@ -33,6 +33,11 @@ class Home:
         return self.root / "warehouse.duckdb"
 
     @property
+    def dbt(self) -> Path:
+        """dbt's manifest, compiled SQL and logs."""
+        return self.root / "dbt"
+
+    @property
     def registry_db(self) -> Path:
         """MLflow's SQLite store."""
         return self.root / "mlflow.db"
@@ -42,10 +47,18 @@ class Home:
         """MLflow's artifacts."""
         return self.root / "mlflow-artifacts"
 
+    def decisions(self, as_of: date) -> Path:
+        """The decisions of one plan date, before names join."""
+        return self.root / "decisions" / f"as_of={as_of:%Y-%m-%d}"
+
     @property
     def plans(self) -> Path:
         """Published send plans: `plan_date=YYYY-MM-DD/send_plan.parquet`."""
         return self.root / "plans"
+
+    def plan(self, day: date) -> Path:
+        """The published send plan of one day."""
+        return self.plans / f"plan_date={day:%Y-%m-%d}"
 
     @property
     def marketing(self) -> Path:

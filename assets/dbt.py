@@ -1,0 +1,133 @@
+"""How the dbt project is called: which selection and variables make which tables, in which environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from assets.home import Home
+
+EXECUTABLE = Path(sys.executable).parent / "dbt"
+"""dbt beside this Python, so that it is found without an activated environment."""
+
+PROJECT = Path(__file__).parent.parent / "dbt_project"
+
+
+@dataclass(frozen=True)
+class Dbt:
+    """The dbt command line, bound to one home folder.
+
+    Attributes:
+        home: where the warehouse, the raw tables and dbt's own files are.
+        memory: DuckDB's memory limit, in its own notation.
+        threads: models built side by side, and DuckDB's threads.
+    """
+
+    home: Home
+    memory: str
+    threads: int
+
+    def stream(self, context: dg.AssetExecutionContext, args: Sequence[str]) -> Iterator[Any]:
+        """Run dbt for an asset made with `@dbt_assets` and yield Dagster's events."""
+        target = self.home.dbt / context.op.name
+        yield from self._resource().cli(args, context=context, target_path=target).stream()
+
+    def run(self, args: Sequence[str], target: str) -> None:
+        """Run dbt and wait for it.
+
+        Raises:
+            dagster_dbt.errors.DagsterDbtCliRuntimeError: a model or test failed; carries what dbt said.
+        """
+        self._resource().cli(args, target_path=self.home.dbt / target).wait()
+
+    def _resource(self) -> DbtCliResource:
+        os.environ.update(profile_variables(self.home, self.memory, self.threads))
+        return DbtCliResource(
+            project_dir=str(PROJECT),
+            profiles_dir=str(PROJECT),
+            dbt_executable=str(EXECUTABLE),
+        )
+
+
+def build_args(selection: Sequence[str], variables: dict[str, object]) -> list[str]:
+    """Arguments for `dbt build` of tagged models with their data tests; unit tests belong to the test suite."""
+    return [
+        "build",
+        "--select",
+        " ".join(selection),
+        "--exclude-resource-type",
+        "unit_test",
+        "--vars",
+        json.dumps(variables, sort_keys=True),
+    ]
+
+
+def warehouse_vars(home: Home) -> dict[str, object]:
+    """Variables of the staging, intermediate and fact models: where the raw tables are."""
+    return {"raw_root": str(home.raw)}
+
+
+def feature_vars(home: Home, as_of: date) -> dict[str, object]:
+    """Variables of the feature and trigger models for one plan date."""
+    return {
+        **warehouse_vars(home),
+        "as_of_dates": [as_of.isoformat()],
+        "features_root": str(home.features(as_of)),
+    }
+
+
+def snapshot_vars(home: Home, week: date, snapshots: Sequence[date], horizon_days: int) -> dict[str, object]:
+    """Variables of features and labels for the training of one week; no label window reaches past the week."""
+    return {
+        **warehouse_vars(home),
+        "as_of_dates": sorted(day.isoformat() for day in snapshots),
+        "features_root": str(home.training(week)),
+        "label_horizon_days": horizon_days,
+        "labels_until": week.isoformat(),
+    }
+
+
+def profile_variables(home: Home, memory: str, threads: int) -> dict[str, str]:
+    """The environment variables that `profiles.yml` reads."""
+    return {
+        "SENDPLAN_WAREHOUSE": str(home.warehouse),
+        "SENDPLAN_DUCKDB_MEMORY": memory,
+        "SENDPLAN_DUCKDB_THREADS": str(threads),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def prepare(home: Home) -> Path:
+    """The dbt manifest, parsed anew when any file of the project is newer than it.
+
+    Raises:
+        RuntimeError: dbt cannot parse the project; the message carries what dbt said.
+    """
+    target = home.dbt / "manifest"
+    manifest = target / "manifest.json"
+    sources = [p for p in PROJECT.rglob("*") if p.suffix in {".sql", ".yml"} and "target" not in p.parts]
+    if manifest.exists() and manifest.stat().st_mtime > max(p.stat().st_mtime for p in sources):
+        return manifest
+    target.mkdir(parents=True, exist_ok=True)
+    parsed = subprocess.run(
+        [EXECUTABLE, "--quiet", "parse", "--target-path", target, "--log-path", target / "logs"],
+        cwd=PROJECT,
+        env={**os.environ, **profile_variables(home, "1GB", 1), "DBT_PROFILES_DIR": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if parsed.returncode != 0:
+        raise RuntimeError(f"dbt cannot parse {PROJECT}; mend what it names:\n{parsed.stdout}{parsed.stderr}")
+    return manifest

@@ -1,0 +1,60 @@
+"""dbt in the graph: the warehouse (facts, all of history) and the feature tables of one plan date."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+
+from assets.dbt import Dbt, build_args, feature_vars, warehouse_vars
+from assets.home import Home
+from assets.owners import DATA_ENGINEERING
+from assets.partitions import daily
+
+WAREHOUSE = "warehouse"
+FEATURES = "features"
+
+
+class Translator(DagsterDbtTranslator):
+    """Names dbt models in Dagster: a model's name is its asset key, a source's the raw asset it reads."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """The model's name; for a source, the key in its meta."""
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey(dbt_resource_props["meta"]["dagster"]["asset_key"])
+        return dg.AssetKey(dbt_resource_props["name"])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """By the model's tag."""
+        return FEATURES if FEATURES in dbt_resource_props["tags"] else WAREHOUSE
+
+
+def build_dbt_assets(manifest: Path) -> list[dg.AssetsDefinition]:
+    """The dbt models as assets, from dbt's manifest (see `assets.dbt.prepare`)."""
+    common: dict[str, Any] = {
+        "manifest": manifest,
+        "dagster_dbt_translator": Translator(),
+        "exclude": "resource_type:unit_test",
+        "pool": "duckdb",
+    }
+
+    @dbt_assets(name=WAREHOUSE, select=f"tag:{WAREHOUSE}", **common)
+    def warehouse(
+        context: dg.AssetExecutionContext, dbt: dg.ResourceParam[Dbt], home: dg.ResourceParam[Home]
+    ) -> Iterator[Any]:
+        yield from dbt.stream(context, build_args([f"tag:{WAREHOUSE}"], warehouse_vars(home)))
+
+    @dbt_assets(name=FEATURES, select=f"tag:{FEATURES}", partitions_def=daily, **common)
+    def features(
+        context: dg.AssetExecutionContext, dbt: dg.ResourceParam[Dbt], home: dg.ResourceParam[Home]
+    ) -> Iterator[Any]:
+        as_of = date.fromisoformat(context.partition_key)
+        home.features(as_of).mkdir(parents=True, exist_ok=True)
+        yield from dbt.stream(context, build_args([f"tag:{FEATURES}"], feature_vars(home, as_of)))
+
+    return [
+        assets.map_asset_specs(lambda spec: spec.replace_attributes(owners=DATA_ENGINEERING))
+        for assets in (warehouse, features)
+    ]

@@ -1,0 +1,37 @@
+"""How far back the data goes, and the error for days before it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from assets.home import Home
+
+
+class NoHistoryError(ValueError):
+    """A day was asked for before which nothing is known."""
+
+
+def first_event_day(home: Home) -> date | None:
+    """The first day (UTC) with an event in the raw tables; None where there is no event."""
+    prefix = "day="
+    days = (folder.name.removeprefix(prefix) for folder in (home.raw / "events").glob(f"{prefix}*"))
+    return min((date.fromisoformat(day) for day in days), default=None)
+
+
+def require_history(home: Home, before: date, purpose: str) -> date:
+    """The first day with events.
+
+    Raises:
+        NoHistoryError: no event lies before `before`; the message names the first day that can be planned.
+    """
+    first = first_event_day(home)
+    if first is None:
+        raise NoHistoryError(
+            f"cannot {purpose}: no event has been landed in {home.landing}; put events.* there"
+        )
+    if first >= before:
+        raise NoHistoryError(
+            f"cannot {purpose}: the first event is of {first}, so nothing is known before {before}; "
+            f"choose a day after {first}"
+        )
+    return first

@@ -1,0 +1,64 @@
+"""Where the checked tables, the quarantine and the memory of earlier passes lie inside a home folder."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from assets.home import Home
+
+
+def table_path(home: Home, table: str) -> Path:
+    """The checked table of customers, products, contents or consents."""
+    return home.raw / f"{table}.parquet"
+
+
+def events_day_path(home: Home, day: date) -> Path:
+    """The checked events of one UTC day."""
+    return home.raw / "events" / f"day={day:%Y-%m-%d}" / "events.parquet"
+
+
+def events_schema_path(home: Home) -> Path:
+    """A file without rows that always exists, so that `events/*/events.parquet` can be read before any event."""
+    return home.raw / "events" / "_schema" / "events.parquet"
+
+
+def events_glob(home: Home) -> str:
+    """Matches all event files, and at least one."""
+    return str(home.raw / "events" / "*" / "events.parquet")
+
+
+def quarantine_path(home: Home, table: str) -> Path:
+    """The quarantine of one table."""
+    return home.quarantine / f"{table}.parquet"
+
+
+def manifest_path(home: Home) -> Path:
+    """What earlier passes know about each landing file."""
+    return home.raw / "_manifest.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The checked rows of one landing file, stored by the hash of its content."""
+
+    folder: Path
+    sha256: str
+
+    @classmethod
+    def of(cls, home: Home, table: str, sha256: str) -> "Checkpoint":
+        """The place for one file of one table."""
+        return cls(home.raw / "_files" / table, sha256)
+
+    @property
+    def good(self) -> Path:
+        """`row_number` and all columns of the contract."""
+        return self.folder / f"{self.sha256}.good.parquet"
+
+    @property
+    def rejected(self) -> Path:
+        """Quarantine records."""
+        return self.folder / f"{self.sha256}.rejected.parquet"
+
+    def exists(self) -> bool:
+        """Whether both files are there."""
+        return self.good.is_file() and self.rejected.is_file()

@@ -1,0 +1,117 @@
+"""Where names meet decisions: subjects rendered, the plan published for the marketer."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import polars as pl
+
+from assets.home import Home
+from assets.mail_files import MailFolder
+from assets.metadata import table
+from assets.owners import MARKETING
+from assets.partitions import daily
+from mail.subjects import render_subjects
+from mail.variables import with_variables
+
+KEY_COLUMNS = ("plan_date", "customer_id", "action", "reason", "message_key", "send_at_local", "subject")
+PREVIEW_COLUMNS = ("customer_id", "action", "message_key", "send_at_local", "subject", "explanation")
+DEADLINE = "0 2 * * *"
+"""When the plan's sends begin (UTC)."""
+
+
+@dg.asset(
+    group_name="plan",
+    partitions_def=daily,
+    io_manager_key="plan_io",
+    ins={
+        "plan_decisions": dg.AssetIn(input_manager_key="decisions_io"),
+        "feat_product": dg.AssetIn(input_manager_key="features_io"),
+    },
+    deps=["raw_customers", "raw_contents"],
+    owners=MARKETING,
+    kinds={"jinja2", "parquet"},
+    code_version="1",
+    freshness_policy=dg.FreshnessPolicy.cron(deadline_cron=DEADLINE, lower_bound_delta=timedelta(hours=2)),
+)
+def send_plan(
+    home: dg.ResourceParam[Home],
+    mail_folder: dg.ResourceParam[MailFolder],
+    plan_decisions: pl.DataFrame,
+    feat_product: pl.DataFrame,
+) -> dg.Output[pl.DataFrame]:
+    """The send plan: the decisions with rendered subject and preheader. `plans/plan_date=D/send_plan.parquet`."""
+    catalogue = mail_folder.catalogue()
+    sends = with_variables(
+        plan_decisions.filter(pl.col("action") == "send"),
+        customers=pl.read_parquet(
+            home.raw / "customers.parquet", columns=["customer_id", "first_name", "city"]
+        ),
+        products=feat_product,
+        contents=pl.read_parquet(home.raw / "contents.parquet", columns=["content_id", "title"]),
+        offers=catalogue.frames()["offers"],
+    )
+    texts = render_subjects(sends, catalogue).select("customer_id", "subject", "preheader")
+    plan = plan_decisions.join(texts, on="customer_id", how="left", maintain_order="left")
+    first = [name for name in KEY_COLUMNS if name in plan.columns]
+    plan = plan.select(*first, "preheader", pl.exclude(*first, "preheader"))
+    mailed = plan.filter(pl.col("action") == "send")
+    return dg.Output(
+        plan,
+        metadata={"sends": mailed.height, "preview": table(mailed.select(PREVIEW_COLUMNS))},
+    )
+
+
+@dg.asset_check(
+    asset=send_plan, blocking=True, description="Every customer of the decisions has exactly one row."
+)
+def one_row_per_customer(send_plan: pl.DataFrame) -> dg.AssetCheckResult:
+    """Fails on a customer with two rows, or a send without subject, minute or products' order."""
+    repeated = send_plan["customer_id"].is_duplicated().sum()
+    sends = send_plan.filter(pl.col("action") == "send")
+    incomplete = sends.filter(pl.any_horizontal(pl.col("subject", "send_at", "message_id").is_null())).height
+    return dg.AssetCheckResult(
+        passed=repeated == 0 and incomplete == 0,
+        metadata={"repeated": int(repeated), "incomplete sends": incomplete},
+        description=f"{repeated} repeated customers, {incomplete} sends without subject, minute or message id",
+    )
+
+
+@dg.asset(
+    group_name="plan",
+    partitions_def=daily,
+    deps=[send_plan],
+    owners=MARKETING,
+    kinds={"duckdb"},
+    code_version="1",
+    pool="marketing",
+)
+def marketing_database(home: dg.ResourceParam[Home]) -> dg.MaterializeResult[None]:
+    """`marketing.duckdb` with table `send_plan`, every published day in it; readers never meet a lock."""
+    counts = publish(home.plans, home.marketing)
+    return dg.MaterializeResult(metadata={"days": table(counts.sort("plan_date", descending=True))})
+
+
+def publish(plans: Path, database: Path) -> pl.DataFrame:
+    """Build the database aside from all published plans and swap it in by a rename.
+
+    Returns:
+        plan_date, customers, sends: one row per day in it.
+    """
+    aside = database.with_name(f".{database.name}.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    with duckdb.connect(str(aside)) as connection:
+        connection.execute(
+            "create table send_plan as select * from read_parquet(?, union_by_name = true) "
+            "order by plan_date, customer_id",
+            [f"{plans}/plan_date=*/send_plan.parquet"],
+        )
+        counts = connection.sql(
+            "select plan_date, count(*) as customers, count(*) filter (action = 'send') as sends "
+            "from send_plan group by plan_date"
+        ).pl()
+        connection.execute("checkpoint")
+    aside.replace(database)
+    return counts

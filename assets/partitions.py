@@ -1,0 +1,20 @@
+"""The two calendars of the graph. A partition's key is the day for which something is known, not on which it ran.
+
+Daily `D`: everything computed from events before D 00:00 UTC. Weekly `W` (Mondays): models trained on events
+before W 00:00 UTC, used for the plans of W to W + 6. `end_offset=1` makes today's key exist today.
+"""
+
+from datetime import date, timedelta
+
+import dagster as dg
+
+FIRST_DAY = date(1996, 1, 1)
+"""A Monday before any data that Sendplan is tried on; a key costs nothing until it is used."""
+
+daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1)
+weekly = dg.WeeklyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), day_offset=1, end_offset=1)
+
+
+def training_week(day: date) -> date:
+    """The Monday on or before `day`: the key of the models that plan it."""
+    return day - timedelta(days=day.weekday())

@@ -1,0 +1,209 @@
+"""The raw tables: landing files checked against the contract. All logic is in `assets.landing`.
+
+The five assets come from one pass, because a landing folder is checked as a whole.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import polars as pl
+from pydantic import Field
+
+from assets.clock import Clock
+from assets.home import Home
+from assets.landing.contract import CONTRACT_VERSION, TABLES, Column, Keep, Table
+from assets.landing.discovery import LandingError
+from assets.landing.ingest import ingest
+from assets.landing.layout import events_glob, quarantine_path, table_path
+from assets.landing.report import IngestReport, TableReport
+from assets.owners import DATA_ENGINEERING
+
+PREVIEW_ROWS = 8
+
+
+class RawConfig(dg.Config):
+    """How much bad input is borne before the run stops."""
+
+    max_quarantined_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Share of a table's rows in quarantine above which the run stops.",
+    )
+
+
+def raw_key(table: str) -> dg.AssetKey:
+    """The asset key of one landing table's raw asset."""
+    return dg.AssetKey(f"raw_{table}")
+
+
+def _column(column: Column) -> dg.TableColumn:
+    return dg.TableColumn(
+        name=column.name,
+        type=str(column.dtype),
+        description=column.description,
+        constraints=dg.TableColumnConstraints(nullable=not column.required),
+    )
+
+
+def _asset_spec(table: Table) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=raw_key(table.name),
+        description=f"{table.description} Checked against the landing contract; bad rows are in quarantine.",
+        group_name="raw",
+        kinds={"parquet", "polars"},
+        owners=DATA_ENGINEERING,
+        code_version=CONTRACT_VERSION,
+        metadata={"dagster/column_schema": dg.TableSchema([_column(column) for column in table.columns])},
+    )
+
+
+def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            "within_contract",
+            asset=raw_key(table.name),
+            description="No landing file is unusable and only a small share of rows breaks the contract.",
+            blocking=True,
+        ),
+        dg.AssetCheckSpec(
+            "unique_ids",
+            asset=raw_key(table.name),
+            description="No row occurs twice." if table.keep is Keep.ALL else f"{table.ids[0]} is unique.",
+            blocking=True,
+        ),
+    ]
+
+
+@dg.multi_asset(
+    name="raw",
+    specs=[_asset_spec(table) for table in TABLES.values()],
+    check_specs=[spec for table in TABLES.values() for spec in _check_specs(table)],
+    pool="raw",
+)
+def raw_tables(
+    context: dg.AssetExecutionContext,
+    config: RawConfig,
+    home: dg.ResourceParam[Home],
+    clock: dg.ResourceParam[Clock],
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Brings the raw tables up to what stands in the landing folder."""
+    try:
+        report = ingest(home, clock.now())
+    except LandingError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for warning in report.warnings:
+        context.log.warning(warning)
+    for name, table in TABLES.items():
+        rows = _scan(home, table)
+        yield dg.MaterializeResult(
+            asset_key=raw_key(name),
+            metadata=_metadata(home, table, rows, report),
+            check_results=[
+                within_contract(report.tables[name], config.max_quarantined_share),
+                unique_ids(table, rows),
+            ],
+        )
+
+
+def within_contract(report: TableReport, max_quarantined_share: float) -> dg.AssetCheckResult:
+    """Error if a file is unusable or too many rows are in quarantine; warning if anything is in quarantine."""
+    share = report.rows_quarantined / report.rows_read if report.rows_read else 0.0
+    complaints = [f"{path}: {reason}" for path, reason in report.files_rejected.items()]
+    if share > max_quarantined_share:
+        complaints.append(
+            f"{report.rows_quarantined} of {report.rows_read} rows are in quarantine, more than the "
+            f"{max_quarantined_share:.0%} allowed; see quarantine/{report.table}.parquet, correct the landing files, "
+            "or raise max_quarantined_share"
+        )
+    is_wrong = bool(complaints)
+    if not is_wrong and (report.rows_quarantined or report.values_repaired):
+        complaints.append(
+            f"{report.rows_quarantined} rows and {report.values_repaired} single values are in quarantine; "
+            f"see quarantine/{report.table}.parquet"
+        )
+    return dg.AssetCheckResult(
+        asset_key=raw_key(report.table),
+        check_name="within_contract",
+        passed=not complaints,
+        severity=dg.AssetCheckSeverity.ERROR if is_wrong else dg.AssetCheckSeverity.WARN,
+        description="; ".join(complaints) or None,
+        metadata={
+            "quarantined_share": share,
+            "rows_by_rule": report.quarantined,
+            "values_by_rule": report.repaired,
+            "files_rejected": report.files_rejected,
+        },
+    )
+
+
+def unique_ids(table: Table, rows: pl.LazyFrame) -> dg.AssetCheckResult:
+    """Error if an id, or for tables without one a whole row, occurs twice."""
+    keys = rows.select(table.ids or table.names).collect()
+    repeated = keys.height - keys.n_unique()
+    return dg.AssetCheckResult(
+        asset_key=raw_key(table.name),
+        check_name="unique_ids",
+        passed=repeated == 0,
+        description=None
+        if repeated == 0
+        else f"{repeated} rows repeat the {', '.join(table.ids or table.names)}",
+        metadata={"repeated_rows": repeated},
+    )
+
+
+def _scan(home: Home, table: Table) -> pl.LazyFrame:
+    path = events_glob(home) if table.keep is Keep.EARLIEST else table_path(home, table.name)
+    return pl.scan_parquet(path, hive_partitioning=False)
+
+
+def _metadata(
+    home: Home, table: Table, rows: pl.LazyFrame, report: IngestReport
+) -> dict[str, dg.MetadataValue | int | str | list[str]]:
+    facts = report.tables[table.name]
+    public = [column.name for column in table.columns if not column.personal]
+    preview = rows.select(public).head(PREVIEW_ROWS).collect()
+    filled = [name for name in public if preview[name].null_count() < preview.height]
+    quarantine = (
+        pl.read_parquet(quarantine_path(home, table.name))
+        .group_by("kind", "column", "rule")
+        .agg(pl.len().alias("count"), pl.first("file").alias("for_example_in"))
+        .sort("kind", "column", "rule")
+    )
+    metadata: dict[str, dg.MetadataValue | int | str | list[str]] = {
+        "dagster/row_count": facts.rows_kept,
+        "rows_read": facts.rows_read,
+        "rows_quarantined": facts.rows_quarantined,
+        "values_repaired": facts.values_repaired,
+        "duplicates": facts.duplicates,
+        "superseded": facts.superseded,
+        "files": facts.files,
+        "files_read": facts.files_read,
+        "unknown_columns": list(facts.unknown_columns),
+        "preview": dg.MetadataValue.md(_markdown(preview.select(filled))),
+        "quarantine": dg.MetadataValue.md(_markdown(quarantine)),
+        "warnings": list(report.warnings),
+    }
+    if facts.first_occurred_at and facts.last_occurred_at:
+        metadata["first_occurred_at"] = facts.first_occurred_at.isoformat()
+        metadata["last_occurred_at"] = facts.last_occurred_at.isoformat()
+    if table.keep is Keep.EARLIEST:
+        metadata["days_written"] = [day.isoformat() for day in facts.days_written]
+        metadata["days_reopened"] = [day.isoformat() for day in facts.days_reopened]
+    return metadata
+
+
+def _markdown(frame: pl.DataFrame) -> str:
+    """A frame as a Markdown table."""
+    if frame.is_empty():
+        return "(no rows)"
+    with pl.Config(
+        tbl_formatting="MARKDOWN",
+        tbl_hide_column_data_types=True,
+        tbl_hide_dataframe_shape=True,
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_width_chars=10_000,
+        fmt_str_lengths=60,
+    ):
+        return str(frame)

@@ -1,0 +1,139 @@
+"""Champion models applied to the customers of a day: one table per question."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.mail_files import MailFolder
+from assets.metadata import table
+from assets.owners import DATA_SCIENCE
+from assets.partitions import daily
+from assets.registry import Registry, Version
+from assets.training import CHURN, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
+from models.recommend import Snapshot
+from models.recommend.served import ServedRecommender
+from models.response import ResponseModel
+from models.send_time import send_hour_profile
+
+CODE_VERSION = "1"
+
+
+class NoChampionError(LookupError):
+    """A question has no champion as of a day."""
+
+
+def _spec(features: tuple[str, ...], model: str | None, kinds: set[str]) -> dict[str, Any]:
+    """What the score assets have in common: features read from Parquet, the champion's asset upstream."""
+    return {
+        "group_name": "scores",
+        "partitions_def": daily,
+        "io_manager_key": "scores_io",
+        "owners": DATA_SCIENCE,
+        "kinds": kinds,
+        "code_version": CODE_VERSION,
+        "ins": {name: dg.AssetIn(input_manager_key="features_io") for name in features},
+        "deps": [model] if model else [],
+    }
+
+
+@dg.asset(**_spec(("feat_customer",), LIFETIME_VALUE, {"polars", "mlflow"}))
+def score_value(
+    context: dg.AssetExecutionContext, registry: dg.ResourceParam[Registry], feat_customer: pl.DataFrame
+) -> dg.Output[pl.DataFrame]:
+    """Expected orders and margin of the next 90 days and lifetime value (margin of the next 365) per customer."""
+    version = _champion(context, registry, LIFETIME_VALUE)
+    scores = registry.load(version).predict(feat_customer).drop("as_of")
+    return _output(_versioned(scores, version), "lifetime_value")
+
+
+@dg.asset(**_spec(("feat_customer",), CHURN, {"polars", "mlflow"}))
+def score_churn(
+    context: dg.AssetExecutionContext, registry: dg.ResourceParam[Registry], feat_customer: pl.DataFrame
+) -> dg.Output[pl.DataFrame]:
+    """Probability of no order within 90 days per customer."""
+    version = _champion(context, registry, CHURN)
+    scores = registry.load(version).predict(feat_customer).drop("as_of", "horizon_days")
+    return _output(_versioned(scores, version), "churn_risk")
+
+
+@dg.asset(**_spec(("feat_customer", "feat_send_hours"), SEND_TIME, {"polars", "mlflow"}))
+def score_send_time(
+    context: dg.AssetExecutionContext,
+    registry: dg.ResourceParam[Registry],
+    feat_customer: pl.DataFrame,
+    feat_send_hours: pl.DataFrame,
+) -> dg.Output[pl.DataFrame]:
+    """Probability of a human open within 24 hours, by local hour of the week of sending (0 = Monday 00:00)."""
+    version = _champion(context, registry, SEND_TIME)
+    scores = registry.load(version).predict(send_hour_profile(feat_customer, feat_send_hours))
+    return _output(_versioned(scores, version), "n_sends")
+
+
+@dg.asset(
+    **_spec(
+        ("feat_customer", "feat_interactions", "feat_product", "feat_basket_pairs"),
+        RECOMMENDATIONS,
+        {"polars", "mlflow"},
+    )
+)
+def score_recommendations(
+    context: dg.AssetExecutionContext,
+    registry: dg.ResourceParam[Registry],
+    feat_customer: pl.DataFrame,
+    feat_interactions: pl.DataFrame,
+    feat_product: pl.DataFrame,
+    feat_basket_pairs: pl.DataFrame,
+) -> dg.Output[pl.DataFrame]:
+    """The ten best products per customer, in order, each with the source it comes from."""
+    version = _champion(context, registry, RECOMMENDATIONS)
+    day = date.fromisoformat(context.partition_key)
+    snapshot = Snapshot(day, feat_interactions, feat_product, feat_basket_pairs)
+    served = registry.load(version)
+    if not isinstance(served, ServedRecommender):
+        raise TypeError(
+            f"models:/{version.label} holds a {type(served).__name__}, not a recommender; train it again"
+        )
+    scores = served.recommender.predict(snapshot, feat_customer.select("customer_id"))
+    return _output(_versioned(scores, version, ["customer_id", "rank"]), "score")
+
+
+@dg.asset(**_spec(("feat_customer", "feat_message_history"), None, {"polars"}))
+def score_response(
+    mail_folder: dg.ResourceParam[MailFolder], feat_customer: pl.DataFrame, feat_message_history: pl.DataFrame
+) -> dg.Output[pl.DataFrame]:
+    """Rates of opening, clicking, ordering and leaving per customer and message; null where nothing was ever sent."""
+    keys = pl.DataFrame(
+        {"message_key": list(mail_folder.catalogue().messages)}, schema={"message_key": pl.String}
+    )
+    asked = feat_customer.select("customer_id").join(keys, how="cross")
+    scores = ResponseModel().fit(feat_message_history).predict(asked)
+    return _output(scores.sort("customer_id", "message_key"), "p_open")
+
+
+def _champion(context: dg.AssetExecutionContext, registry: Registry, question: str) -> Version:
+    """The champion as of the partition's day.
+
+    Raises:
+        NoChampionError: nothing was trained for a week on or before it.
+    """
+    version = registry.champion(question, date.fromisoformat(context.partition_key))
+    if version is None:
+        raise NoChampionError(
+            f"no model answers '{question}' as of {context.partition_key}; "
+            f"train one first: sendplan train --as-of {context.partition_key}"
+        )
+    context.add_output_metadata({"model": version.label, "method": version.method})
+    return version
+
+
+def _versioned(scores: pl.DataFrame, version: Version, key: list[str] | None = None) -> pl.DataFrame:
+    return scores.with_columns(model_version=pl.lit(version.label)).sort(key or ["customer_id"])
+
+
+def _output(scores: pl.DataFrame, column: str) -> dg.Output[pl.DataFrame]:
+    """The table with a preview and the spread of its main column."""
+    spread = scores.select(pl.col(column)).describe()
+    preview = scores.select(pl.exclude("p_open_by_hour"))
+    return dg.Output(scores, metadata={"preview": table(preview), column: table(spread)})

@@ -1,0 +1,203 @@
+"""The models of a week: point-in-time training sets, lessons beside baselines, versions in the registry."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.dbt import Dbt, build_args, snapshot_vars
+from assets.history import first_event_day, require_history
+from assets.home import Home
+from assets.metadata import plot, table
+from assets.owners import DATA_SCIENCE
+from assets.partitions import weekly
+from assets.registry import Registry, fingerprint
+from models.evaluation.splits import SnapshotPlan, plan_snapshots
+from models.features import join_labels
+from models.lessons.customers import learn_churn, learn_value
+from models.lessons.hours import learn_send_time
+from models.lessons.lesson import Lesson
+from models.lessons.products import learn_recommendations
+from models.recommend import snapshots_by_date
+
+LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS = QUESTIONS = (
+    "lifetime_value",
+    "churn",
+    "send_time",
+    "recommendations",
+)
+PURCHASE_DAYS = 30
+"""Length of the window in which a purchase makes a recommendation right."""
+
+N_PURCHASE_WINDOWS = 2
+CODE_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class TrainingDates:
+    """At which dates a week's training looks at the shop.
+
+    Attributes:
+        customers: labelled snapshots for lifetime value and churn.
+        products: labelled dates for recommendations, oldest first.
+        week: the date of now, without labels.
+    """
+
+    customers: SnapshotPlan
+    products: tuple[date, ...]
+    week: date
+
+    @property
+    def all(self) -> list[date]:
+        """Every date, once, in order."""
+        return sorted({*self.customers.dates, *self.products, self.week})
+
+
+def training_dates(week: date, first_day: date) -> TrainingDates:
+    """The dates that a history from `first_day` on allows."""
+    windows = (week - timedelta(days=PURCHASE_DAYS * back) for back in range(N_PURCHASE_WINDOWS, 0, -1))
+    products = tuple(day for day in windows if day - first_day >= timedelta(days=PURCHASE_DAYS))
+    return TrainingDates(plan_snapshots(week, first_day), products, week)
+
+
+def build_training_snapshots(upstream: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The asset that makes a week's training tables; `upstream` are the warehouse models they are made from."""
+
+    @dg.asset(
+        name="training_snapshots",
+        group_name="training",
+        partitions_def=weekly,
+        deps=list(upstream),
+        kinds={"dbt", "duckdb", "parquet"},
+        owners=DATA_SCIENCE,
+        code_version=CODE_VERSION,
+        pool="duckdb",
+        description="Features at several past dates and what happened after each: the same dbt models as for a plan, "
+        "with more dates. No label window reaches past the week.",
+    )
+    def training_snapshots(
+        context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], dbt: dg.ResourceParam[Dbt]
+    ) -> dg.MaterializeResult[None]:
+        week = date.fromisoformat(context.partition_key)
+        require_history(home, week + timedelta(days=7), f"train for the week of {week}")
+        dates = training_dates(week, first_event_day(home) or week)
+        home.training(week).mkdir(parents=True, exist_ok=True)
+        variables = snapshot_vars(home, week, dates.all, dates.customers.horizon_days)
+        dbt.run(build_args(["tag:features", "tag:labels"], variables), "training")
+        counts = pl.scan_parquet(home.training(week) / "feat_customer.parquet").group_by("as_of").len()
+        return dg.MaterializeResult(
+            metadata={
+                "horizon (days)": dates.customers.horizon_days,
+                "snapshots": table(counts.sort("as_of").collect()),
+            }
+        )
+
+    return training_snapshots
+
+
+Learn = Callable[["TrainingSet", str | None], Lesson]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The tables of one training week, read by name."""
+
+    folder: Path
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        return pl.read_parquet(self.folder / f"{name}.parquet")
+
+
+def _question(question: str, learn: Learn, tables: tuple[str, ...], description: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=question,
+        group_name="training",
+        partitions_def=weekly,
+        deps=["training_snapshots"],
+        kinds={"mlflow", "polars"},
+        owners=DATA_SCIENCE,
+        code_version=CODE_VERSION,
+        description=description,
+    )
+    def model(
+        context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], registry: dg.ResourceParam[Registry]
+    ) -> dg.MaterializeResult[None]:
+        week = date.fromisoformat(context.partition_key)
+        folder = home.training(week)
+        seen = fingerprint([folder / f"{name}.parquet" for name in tables], question, CODE_VERSION)
+        version = registry.at_week(question, week)
+        metadata: dict[str, Any] = {}
+        if version is None or version.fingerprint != seen:
+            office = registry.champion(question, week - timedelta(days=1))
+            lesson = learn(TrainingSet(folder), office.method if office else None)
+            version = registry.record(question, week, seen, lesson)
+            metadata |= {name: plot(figure) for name, figure in lesson.figures.items()}
+            metadata["comparison"] = table(lesson.comparison)
+        else:
+            context.log.info(f"{question} was trained for {week} on the same data; kept {version.label}")
+        return dg.MaterializeResult(
+            metadata={
+                "champion": version.method,
+                "decision": version.decision,
+                "mlflow": f"models:/{version.label}",
+                "mlflow run": version.run_id,
+                **metadata,
+            }
+        )
+
+    return model
+
+
+def _value(tables: TrainingSet, champion: str | None) -> Lesson:
+    return learn_value(join_labels(tables["feat_customer"], tables["label_customer"]), champion)
+
+
+def _churn(tables: TrainingSet, champion: str | None) -> Lesson:
+    return learn_churn(join_labels(tables["feat_customer"], tables["label_customer"]), champion)
+
+
+def _send_time(tables: TrainingSet, champion: str | None) -> Lesson:
+    return learn_send_time(tables["label_sends"], tables["feat_send_hours"], champion)
+
+
+def _recommendations(tables: TrainingSet, champion: str | None) -> Lesson:
+    labels = tables["label_purchases"]
+    snapshots = snapshots_by_date(
+        tables["feat_interactions"], tables["feat_product"], tables["feat_basket_pairs"]
+    )
+    dates = set(labels["as_of"].unique())
+    return learn_recommendations(
+        [s for s in snapshots[:-1] if s.as_of in dates] + [snapshots[-1]], labels, PURCHASE_DAYS, champion
+    )
+
+
+lifetime_value = _question(
+    LIFETIME_VALUE,
+    _value,
+    ("feat_customer", "label_customer"),
+    "What a customer will be worth: BG/NBD corrected by XGBoost, beside the mean, recent spend and BG/NBD alone.",
+)
+churn = _question(
+    CHURN,
+    _churn,
+    ("feat_customer", "label_customer"),
+    "Chance of no order in 90 days: calibrated XGBoost, beside the base rate, a recency rule and BG/NBD.",
+)
+send_time = _question(
+    SEND_TIME,
+    _send_time,
+    ("label_sends", "feat_send_hours"),
+    "Chance of a human open by hour of the week: shrunk person to population, beside the population's curve, "
+    "the most frequent hour and the best hour of 90 days.",
+)
+recommendations = _question(
+    RECOMMENDATIONS,
+    _recommendations,
+    ("feat_interactions", "feat_product", "feat_basket_pairs", "label_purchases"),
+    "Which products to show: a learnt ranking over several retrievers, beside popularity, buy-again, "
+    "item neighbours, ALS and a blend.",
+)

@@ -1,0 +1,37 @@
+{# Moments are naive UTC timestamps; a snapshot date is compared as its 00:00 UTC. #}
+
+{% macro days_between(earlier, later) -%}
+  ((epoch(cast({{ later }} as timestamp)) - epoch(cast({{ earlier }} as timestamp))) / 86400.0)
+{%- endmacro %}
+
+{% macro seconds_between(earlier, later) -%}
+  (epoch({{ later }}) - epoch({{ earlier }}))
+{%- endmacro %}
+
+{% macro days_before(moment, days) -%}
+  {{ dbt.dateadd('day', '-1 * (' ~ days ~ ')', moment) }}
+{%- endmacro %}
+
+{% macro days_after(moment, days) -%}
+  {{ dbt.dateadd('day', days, moment) }}
+{%- endmacro %}
+
+{# Fractions of a day, to the second. #}
+{% macro fractional_days_after(moment, days) -%}
+  {{ dbt.dateadd('second', 'cast(round((' ~ days ~ ') * 86400) as bigint)', moment) }}
+{%- endmacro %}
+
+{# Wall-clock time in an IANA time zone; UTC where the zone is null. #}
+{% macro local_time(moment, timezone) -%}
+  timezone(coalesce({{ timezone }}, 'UTC'), timezone('UTC', {{ moment }}))
+{%- endmacro %}
+
+{# Monday 00:00 is 0, Sunday 23:00 is 167. #}
+{% macro hour_of_week(local_moment) -%}
+  cast((isodow({{ local_moment }}) - 1) * 24 + hour({{ local_moment }}) as smallint)
+{%- endmacro %}
+
+{# The zone if the database knows it, else null: an unknown zone would fail every conversion. #}
+{% macro known_timezone(timezone) -%}
+  case when {{ timezone }} in (select name from pg_timezone_names()) then {{ timezone }} end
+{%- endmacro %}

@@ -1,0 +1,84 @@
+with customers as (
+
+    select * from {{ ref('int_customer_as_of') }}
+
+),
+
+profiles as (
+
+    select * from {{ ref('dim_customers') }}
+
+),
+
+outcomes as (
+
+    select * from {{ ref('int_message_outcomes_as_of') }}
+
+),
+
+responses as (
+
+    select * from {{ ref('fct_message_responses') }}
+
+),
+
+service as (
+
+    select * from {{ ref('int_customer_service_as_of') }}
+
+),
+
+sends as (
+
+    select
+        customer_id,
+        as_of,
+        {%- for days in [1, 7, 30] %}
+        cast(count(*) filter (where sent_at >= {{ days_before('as_of', days) }}) as integer) as n_sent_{{ days }}d,
+        {%- endfor %}
+        max(sent_at) as last_sent_at
+    from outcomes
+    group by customer_id, as_of
+
+),
+
+refusals as (
+
+    select
+        customers.customer_id,
+        customers.as_of,
+        bool_or(responses.kind = 'complaint') as has_complained,
+        bool_or(responses.kind = 'bounce' and coalesce(responses.bounce_type, '') in ('hard', 'permanent')) as has_hard_bounced
+    from responses
+    inner join customers
+        on responses.customer_id = customers.customer_id
+        and responses.occurred_at < customers.as_of
+    where responses.kind in ('complaint', 'bounce')
+    group by customers.customer_id, customers.as_of
+
+)
+
+select
+    customers.customer_id,
+    customers.as_of,
+    profiles.has_email,
+    customers.consent_status,
+    customers.has_behaviour as profiling_allowed,
+    case
+        when refusals.has_complained then 'complaint'
+        when customers.consent_status = 'withdrawn' then 'unsubscribed'
+        when refusals.has_hard_bounced then 'hard_bounce'
+    end as suppression_reason,
+    profiles.timezone,
+    profiles.locale,
+    coalesce(sends.n_sent_1d, 0) as n_sent_1d,
+    coalesce(sends.n_sent_7d, 0) as n_sent_7d,
+    coalesce(sends.n_sent_30d, 0) as n_sent_30d,
+    sends.last_sent_at,
+    service.last_support_at
+from customers
+inner join profiles on customers.customer_id = profiles.customer_id
+left join sends on customers.customer_id = sends.customer_id and customers.as_of = sends.as_of
+left join refusals on customers.customer_id = refusals.customer_id and customers.as_of = refusals.as_of
+left join service on customers.customer_id = service.customer_id and customers.as_of = service.as_of
+order by customers.as_of, customers.customer_id

@@ -1,0 +1,3 @@
+{{ config(materialized='ephemeral', contract={'enforced': false}) }}
+
+{{ as_of_dates() }}

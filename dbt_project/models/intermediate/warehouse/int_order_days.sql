@@ -1,0 +1,19 @@
+with orders as (
+
+    select * from {{ ref('fct_orders') }}
+
+),
+
+days as (
+
+    select distinct customer_id, order_date
+    from orders
+    where customer_id is not null
+
+)
+
+select
+    customer_id,
+    order_date,
+    cast(order_date - lag(order_date) over (partition by customer_id order by order_date) as integer) as gap_days
+from days

@@ -1,0 +1,28 @@
+with customers as (
+
+    select * from {{ ref('stg_customers') }}
+
+),
+
+first_events as (
+
+    select * from {{ ref('int_first_events') }}
+
+)
+
+select
+    customers.customer_id,
+    customers.locale,
+    customers.timezone,
+    customers.country,
+    customers.region,
+    customers.city,
+    customers.signup_source,
+    customers.industry,
+    customers.job_role,
+    customers.company_size,
+    customers.has_email,
+    customers.signed_up_at,
+    first_events.first_event_at
+from customers
+left join first_events on customers.customer_id = first_events.customer_id

@@ -1,0 +1,15 @@
+{# Rows that break any of the conditions; one scan for all of them. A condition that is null holds. #}
+{% test valid_rows(model, not_null=[], accepted_values={}, conditions=[]) %}
+select *
+from {{ model }}
+where false
+{%- for column in not_null %}
+  or {{ column }} is null
+{%- endfor %}
+{%- for column, values in accepted_values.items() %}
+  or {{ column }} not in ({% for value in values %}'{{ value }}'{{ ', ' if not loop.last }}{% endfor %})
+{%- endfor %}
+{%- for condition in conditions %}
+  or not ({{ condition }})
+{%- endfor %}
+{% endtest %}

@@ -1,0 +1,147 @@
+"""What a marketer reads when a file is wrong: file, line, what is wrong, what to do.
+
+Here: the error and the YAML reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+Location = tuple[int | str, ...]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class MessageFileError(ValueError):
+    """A message, offer or policy file is wrong. The text has one line per problem: `<file>:<line>: <what>;
+    <remedy>`."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file: its path, its content, and the line of every key and item."""
+
+    path: Path
+    content: Any
+    lines: dict[Location, int]
+
+    def line(self, location: Location) -> int:
+        """Line of the innermost known part of a location, from 1."""
+        while location and location not in self.lines:
+            location = location[:-1]
+        return self.lines.get(location, 1)
+
+    def problem(self, location: Location, text: str) -> str:
+        """`<file>:<line>: <text>`"""
+        return f"{self.path}:{self.line(location)}: {text}"
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """' did you mean ...?' or the list of what is known."""
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+
+
+def read_yaml(path: Path) -> Document:
+    """Reads one YAML mapping.
+
+    Raises:
+        MessageFileError: a file that cannot be read, is no YAML or no mapping, or has a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise MessageFileError(f"{path}: the file does not exist; restore it from the repository") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise MessageFileError(f"{path}:{line}: the file is not UTF-8; save it as UTF-8") from error
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if not isinstance(root, yaml.MappingNode):
+            raise MessageFileError(f"{path}:1: expected 'field: value' lines; the file has none")
+        lines: dict[Location, int] = {(): 1}
+        repeated = _locate(root, (), lines)
+        if repeated:
+            raise MessageFileError("\n".join(f"{path}:{line}: {what}" for line, what in repeated))
+        return Document(path, yaml.safe_load(text), lines)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise MessageFileError(
+            f"{path}:{line}: not valid YAML: {error.problem or error.context}; check indentation, and put text that "
+            "contains ': ', '#' or '{' in double quotes"
+        ) from error
+    except yaml.YAMLError as error:
+        raise MessageFileError(f"{path}:1: not valid YAML: {error}") from error
+
+
+def _locate(node: yaml.Node, at: Location, lines: dict[Location, int]) -> list[tuple[int, str]]:
+    """Writes the line of every part below a node into `lines`; returns keys that stand twice."""
+    repeated: list[tuple[int, str]] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen:
+                repeated.append(
+                    (line, f"'{name}' is already given in line {seen[name]}; keep one of the two")
+                )
+            seen[name] = line
+            lines[(*at, name)] = line
+            repeated += _locate(value, (*at, name), lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            lines[(*at, position)] = item.start_mark.line + 1
+            repeated += _locate(item, (*at, position), lines)
+    return repeated
+
+
+def validated(document: Document, model: type[ModelT]) -> ModelT:
+    """The document's content as a pydantic model.
+
+    Raises:
+        MessageFileError: with one line for every problem found.
+    """
+    try:
+        return model.model_validate(document.content)
+    except ValidationError as error:
+        problems = [_problem(document, model, dict(details)) for details in error.errors()]
+        raise MessageFileError("\n".join(problems)) from error
+
+
+def _problem(document: Document, model: type[BaseModel], details: dict[str, Any]) -> str:
+    """One pydantic error in words."""
+    location: Location = details["loc"]
+    name = ".".join(str(part) for part in location)
+    match details["type"]:
+        case "extra_forbidden":
+            fields = list(_model_at(model, location[:-1]).model_fields)
+            text = f"unknown field '{location[-1]}'; {nearest(str(location[-1]), fields)}"
+        case "missing":
+            text = f"the field '{name}' is missing; add it"
+        case "literal_error":
+            known = [part.strip(" '") for part in details["ctx"]["expected"].replace(" or ", ", ").split(",")]
+            text = f"'{name}' is '{details['input']}'; {nearest(str(details['input']), known)}"
+        case "value_error":
+            text = f"'{name}': {details['ctx']['error']}" if name else str(details["ctx"]["error"])
+        case _:
+            text = f"'{name}' is {details['input']!r}: {details['msg']}; correct the value"
+    return document.problem(location, text)
+
+
+def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel]:
+    """The model that a location inside a model's content belongs to."""
+    for part in location:
+        if isinstance(part, int) or part not in model.model_fields:
+            continue
+        annotation = model.model_fields[part].annotation
+        for inner in (annotation, *get_args(annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                model = inner
+    return model

@@ -1,0 +1,211 @@
+"""What stands in a message, offer or policy file: fields, limits, defaults.
+
+Here: the pydantic models. Not here: reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+Text = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")]
+
+TriggerKey = Literal[
+    "cart_abandoned", "browse_abandoned", "welcome", "post_purchase", "replenishment", "win_back", "birthday"
+]
+Stage = Literal["prospect", "new", "active", "loyal", "at_risk", "lapsed"]
+Tone = Literal["warm", "friendly", "brief", "formal", "celebratory"]
+Layout = Literal["hero_grid_article", "hero_grid", "grid_article", "grid", "hero", "text"]
+ProductSource = Literal[
+    "context", "goes_with", "buy_again", "bought_together", "similar", "for_you", "popular"
+]
+
+LAYOUTS: Mapping[str, tuple[int, bool]] = MappingProxyType(
+    {
+        "hero_grid_article": (2, True),
+        "hero_grid": (2, False),
+        "grid_article": (2, True),
+        "grid": (2, False),
+        "hero": (1, False),
+        "text": (0, False),
+    }
+)
+"""Layout -> fewest products it needs, and whether it needs an article."""
+
+EXPLANATION_FACTS: Mapping[str, str] = MappingProxyType(
+    {
+        "product_name": "Name of the product the mail speaks of.",
+        "category": "Its category.",
+        "trigger_age": "'14 hours ago' or '3 days ago': from the trigger to the sending.",
+        "days_since_last_order": "'34 days'.",
+        "n_products": "'4 products': those shown.",
+        "sources": "Where the products come from: 'buy again, for you'.",
+        "lifecycle_stage": "'loyal', 'at risk'.",
+    }
+)
+"""What an explanation may name in braces; a sentence is used only where all its facts are known."""
+
+
+class Strict(BaseModel):
+    """A part of a file: unknown fields are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Variant(Strict):
+    """One wording. It is used only where every variable it names is known.
+
+    Attributes:
+        id: name in plans and tests; keep it while the wording stays the same.
+        template: Jinja2 on one line; may name the variables of `mail.variables.VARIABLES`.
+    """
+
+    id: Key
+    template: Text
+
+
+class Needs(Strict):
+    """What must be at hand.
+
+    Attributes:
+        min_products: fewest products to show.
+        context_product: at least one product of the trigger must be fit to be named.
+    """
+
+    min_products: Annotated[int, Field(ge=0, le=12)] = 1
+    context_product: bool = False
+
+
+class Message(Strict):
+    """One kind of mail.
+
+    Attributes:
+        key: name in plans; that of the file.
+        name: name for people.
+        description: what it is for.
+        trigger: what brings it up, or null for a message that is due by itself.
+        audience: life-cycle stages that may get it.
+        priority: breaks ties between messages worth the same; higher goes first.
+        cool_down_days: days before the same person may get it again.
+        uses_profile: its content rests on behaviour; not for who objects to profiling.
+        needs: what must be at hand.
+        max_products: most products to show.
+        product_sources: 'context' and 'goes_with' first, if named; then recommendations, named sources
+            preferred.
+        tones: 'default' and, where another fits better, by life-cycle stage.
+        layouts: by preference; the first that can be filled is used, and the last must always be fillable.
+        allowed_offers: keys of offers.yaml that it may carry beside none.
+        subjects: at least three, one of which names no variable but n_products.
+        preheaders: by preference; the last names no variable but n_products.
+        explanations: sentences for the marketer, by preference; the last names no fact but n_products.
+    """
+
+    key: Key
+    name: Text
+    description: Text
+    trigger: TriggerKey | None
+    audience: Annotated[list[Stage], Field(min_length=1)]
+    priority: Annotated[int, Field(ge=0, le=100)]
+    cool_down_days: Annotated[int, Field(ge=0, le=730)]
+    uses_profile: bool
+    needs: Needs = Needs()
+    max_products: Annotated[int, Field(ge=0, le=12)] = 4
+    product_sources: list[ProductSource] = []
+    tones: dict[Literal["default"] | Stage, Tone]
+    layouts: Annotated[list[Layout], Field(min_length=1)]
+    allowed_offers: list[Key] = []
+    subjects: Annotated[list[Variant], Field(min_length=3)]
+    preheaders: Annotated[list[Variant], Field(min_length=1)]
+    explanations: Annotated[list[Text], Field(min_length=1)]
+
+
+class Offer(Strict):
+    """Something given with a mail.
+
+    Attributes:
+        key: name in plans and message files.
+        label: in words, as in a sentence: 'free shipping'. Empty for no offer.
+        kind: none, shipping, percent.
+        level: how much is given; 0 is nothing. The highest level allowed is the usual one.
+        fixed_cost: cost per order, in the shop's currency.
+        percent: discount in percent of the order value.
+        min_price_sensitivity: share of value bought at a discount (0..1) from which a customer may get it.
+        floor_margin: margin that must be left per order, as a share of the order value.
+        coupon_prefix: start of the personal code; null if it needs none.
+    """
+
+    key: Key
+    label: str
+    kind: Literal["none", "shipping", "percent"]
+    level: Annotated[int, Field(ge=0, le=10)]
+    fixed_cost: Annotated[float, Field(ge=0)] = 0.0
+    percent: Annotated[float, Field(ge=0, le=100)] = 0.0
+    min_price_sensitivity: Share = 0.0
+    floor_margin: Share = 0.0
+    coupon_prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}$")] | None = None
+
+
+class OfferFile(Strict):
+    """offers.yaml"""
+
+    offers: Annotated[list[Offer], Field(min_length=1)]
+
+
+class Caps(Strict):
+    """Most mails per person: within 24 hours, within 7 days."""
+
+    per_day: Annotated[int, Field(ge=0)] = 1
+    per_7_days: Annotated[int, Field(ge=0)] = 3
+
+
+class QuietHours(Strict):
+    """Local times between which nothing is sent, 'HH:MM' in quarters of an hour; equal times mean none."""
+
+    start: Clock = "21:00"
+    end: Clock = "07:00"
+
+
+class Exploration(Strict):
+    """Share of choices made evenly among all that is allowed, to learn from."""
+
+    message: Share = 0.05
+    offer: Share = 0.10
+    subject: Share = 0.10
+    send_time: Share = 0.10
+
+
+class PolicyFile(Strict):
+    """policy.yaml
+
+    Attributes:
+        salt: makes control group, draws and coupons this shop's own; changing it reshuffles them.
+        window_start_utc: UTC time at which a plan's 24 hours of sending begin, 'HH:MM'.
+        caps, quiet_hours, exploration: see there.
+        control_share: share of customers never mailed, to measure what mailing brings.
+        max_products: most products in one mail.
+        max_articles: most articles in one mail.
+        attribution_days: an order so many days after a mail counts as its success.
+        fatigue_cost: price of one more mail per mail of the last 7 days, in the shop's currency.
+        subscription_value_share: share of what a customer is worth that is lost when he unsubscribes.
+        weekly_spread_days: days over which messages without trigger are spread; 1 sends them to all on one
+            day.
+    """
+
+    salt: Text
+    window_start_utc: Clock = "02:00"
+    caps: Caps = Caps()
+    quiet_hours: QuietHours = QuietHours()
+    exploration: Exploration = Exploration()
+    control_share: Share = 0.05
+    max_products: Annotated[int, Field(ge=1, le=12)] = 4
+    max_articles: Annotated[int, Field(ge=0, le=3)] = 1
+    attribution_days: Annotated[int, Field(ge=1, le=30)] = 5
+    fatigue_cost: Annotated[float, Field(ge=0)] = 0.01
+    subscription_value_share: Share = 0.2
+    weekly_spread_days: Annotated[int, Field(ge=1, le=7)] = 1

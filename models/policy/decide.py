@@ -1,0 +1,265 @@
+"""One decision per customer: the files of this package, put together in order.
+
+Not here: reading, rendering, publishing.
+"""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+
+from models.policy import draws, segments
+from models.policy.candidates import candidates as all_candidates
+from models.policy.choice import choose_message
+from models.policy.config import PolicyConfig
+from models.policy.constraints import with_pending, with_reason
+from models.policy.control import in_control
+from models.policy.explain import explain_holds, explain_sends
+from models.policy.inputs import PlanInputs
+from models.policy.offers import NO_OFFER, allowed_offers, choose_offer
+from models.policy.plan_schema import PLAN_COLUMNS
+from models.policy.products import with_products
+from models.policy.timezones import with_zone
+from models.policy.timing import allowed_slots, choose_send_time
+from models.policy.values import customer_economics, fatigue_cost, net_value, unsubscribe_cost, with_values
+from models.policy.variants import check_variants, choose_variant, known_variables
+
+_DAILY_STREAMS = ("u_message", "u_offer", "u_variant", "u_explore", "u_hour", "u_minute")
+_READABLE = r"[\p{L}\p{N}]"
+
+
+def decide(inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
+    """The send plan of a day, without subject and preheader, which are rendered where names are known.
+
+    Returns:
+        One row per customer of `feat_customer`, sorted by customer_id; columns and meaning: `PLAN_COLUMNS`.
+        The same inputs, in any order of rows, give the same plan.
+
+    Raises:
+        ValueError: a message without a subject for everyone, or an explanation naming an unknown fact.
+    """
+    check_variants(inputs.messages, inputs.message_variants)
+    customers = _customers(inputs, config)
+    slots = allowed_slots(customers.get_column("timezone").unique().to_list(), config)
+    customers = customers.with_columns(
+        has_allowed_time=pl.col("timezone").is_in(slots.get_column("timezone").unique().to_list())
+    )
+    candidates = _valued_candidates(inputs, customers, config)
+    customers = with_reason(customers, candidates, config)
+
+    open_to_mail = customers.filter(pl.col("reason").is_null())
+    feasible = candidates.filter(
+        pl.col("has_enough_products"), ~pl.col("is_cooling_down"), pl.col("net_value") >= 0
+    ).join(open_to_mail.select("customer_id", "u_message", "is_control"), on="customer_id")
+    chosen = choose_message(feasible, config)
+
+    sends = _complete(chosen.filter(~pl.col("is_control")), customers, slots, inputs, config)
+    held = _held(customers, chosen, candidates, inputs, config)
+    return _assemble(customers, sends, held, inputs, config)
+
+
+def _customers(inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
+    """Everything known of each customer, and his draws."""
+    joined = inputs.feat_customer
+    for frame in (
+        inputs.feat_eligibility,
+        inputs.score_value.drop("model_version"),
+        inputs.score_churn.drop("model_version"),
+        inputs.score_send_time.drop("model_version"),
+        inputs.personal,
+    ):
+        joined = joined.join(frame, on="customer_id", how="left")
+    joined = customer_economics(with_zone(joined.sort("customer_id")), config)
+    ids = joined.get_column("customer_id")
+    joined = joined.with_columns(
+        pl.col("profiling_allowed").fill_null(False),
+        in_control(ids, salt=config.salt, share=config.control_share),
+        *draws.uniforms(ids, seed=config.seed, streams=_DAILY_STREAMS),
+        *draws.uniforms(ids, seed=config.salt, streams=["u_spread"]),
+        segment=segments.segment(),
+    )
+    return with_pending(joined, inputs.pending_sends, config)
+
+
+def _valued_candidates(inputs: PlanInputs, customers: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
+    """Candidates with what they show and what they are worth with their usual offer."""
+    found = with_products(all_candidates(inputs, customers, config), inputs, config)
+    valued = with_values(found, customers, inputs.response, config)
+    usual = allowed_offers(valued, inputs.messages, inputs.offers).filter("is_usual_offer")
+    return valued.join(
+        usual.select("customer_id", "message_key", "offer_cost"), on=["customer_id", "message_key"]
+    ).with_columns(net_value=net_value(config))
+
+
+def _complete(
+    chosen: pl.DataFrame,
+    customers: pl.DataFrame,
+    slots: pl.DataFrame,
+    inputs: PlanInputs,
+    config: PolicyConfig,
+) -> pl.DataFrame:
+    """The whole action for each chosen message: offer, layout, articles, tone, subject, time, explanation."""
+    own = [column for column in customers.columns if column not in chosen.columns]
+    sends = chosen.join(customers.select("customer_id", *own), on="customer_id")
+    sends = choose_offer(sends, allowed_offers(sends, inputs.messages, inputs.offers), config)
+    sends = _with_layout(sends, inputs, config)
+    sends = sends.join(inputs.message_tones, on=["message_key", "lifecycle_stage"], how="left")
+    sends = _with_subject_product(sends, inputs)
+    sends = choose_variant(
+        sends.with_columns(known=_known()), inputs.message_variants, inputs.feat_variant_history, config
+    )
+    sends = sends.join(choose_send_time(sends, slots, config), on="customer_id").sort("customer_id")
+    factors = ["propensity_message", "propensity_offer", "propensity_variant", "propensity_send_time"]
+    best = ["is_best_message", "is_usual_offer", "is_best_variant", "is_best_time"]
+    sends = sends.with_columns(
+        expected_margin=net_value(config),
+        unsubscribe_cost=unsubscribe_cost(config),
+        fatigue_cost=fatigue_cost(config),
+        propensity=pl.col(factors[0]) * pl.col(factors[1]) * pl.col(factors[2]) * pl.col(factors[3]),
+        explored=~pl.all_horizontal(best),
+        message_id=_message_ids(sends, config),
+        reason=pl.when(~pl.col("is_best_message"))
+        .then(pl.lit("exploration"))
+        .when(pl.col("trigger_key").is_null())
+        .then(pl.lit("life_cycle"))
+        .otherwise(pl.lit("trigger")),
+    )
+    return explain_sends(sends, inputs.messages)
+
+
+def _with_layout(sends: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
+    """Adds layout, the message's first that the products and articles at hand can fill, and content_ids."""
+    articles = (
+        inputs.feat_content_match.filter(pl.col("rank") <= config.max_contents)
+        .sort("customer_id", "rank", "content_id")
+        .group_by("customer_id", maintain_order=True)
+        .agg(article_ids="content_id")
+    )
+    sends = sends.join(articles, on="customer_id", how="left").with_columns(
+        pl.col("article_ids").fill_null([])
+    )
+    layouts = (
+        sends.select("customer_id", "message_key", "n_products", n_articles=pl.col("article_ids").list.len())
+        .join(inputs.message_layouts, on="message_key")
+        .filter(
+            pl.col("n_products") >= pl.col("min_products"),
+            ~pl.col("has_article") | (pl.col("n_articles") > 0),
+        )
+        .sort("customer_id", "position")
+        .unique("customer_id", keep="first", maintain_order=True)
+        .select("customer_id", "layout", "has_article")
+    )
+    return (
+        sends.join(layouts, on="customer_id", how="left")
+        .with_columns(content_ids=pl.when("has_article").then("article_ids").otherwise([]))
+        .drop("article_ids", "has_article")
+    )
+
+
+def _with_subject_product(sends: pl.DataFrame, inputs: PlanInputs) -> pl.DataFrame:
+    products = inputs.feat_product.select(
+        subject_product_id="product_id",
+        subject_product_name="name",
+        subject_category="category",
+        subject_brand="brand",
+    )
+    return sends.join(products, on="subject_product_id", how="left")
+
+
+def _known() -> pl.Expr:
+    """Which subject variables a row can fill; a text without a letter or digit is no text."""
+
+    def readable(column: str) -> pl.Expr:
+        return pl.col(column).str.contains(_READABLE).fill_null(False)
+
+    return known_variables(
+        {
+            "first_name": pl.col("has_first_name").fill_null(False),
+            "product_name": readable("subject_product_name"),
+            "product_brand": readable("subject_brand"),
+            "category": readable("subject_category"),
+            "city": pl.col("has_city").fill_null(False),
+            "days_since_last_order": pl.col("days_since_last_order").is_not_null(),
+            "offer_label": (pl.col("offer_key") != NO_OFFER) & readable("offer_label"),
+            "n_products": pl.lit(True),
+            "content_title": pl.col("content_ids").list.len() > 0,
+        }
+    )
+
+
+def _message_ids(sends: pl.DataFrame, config: PolicyConfig) -> pl.Series:
+    """An id in the form of a UUID from day, customer and message."""
+    identity = sends.select(pl.concat_str("customer_id", "message_key", separator="\x1f")).to_series()
+    digest = draws.digests(identity, seed=config.seed, stream="message_id")
+    lengths = (8, 4, 4, 4, 12)
+    starts = [sum(lengths[:i]) for i in range(len(lengths))]
+    parts = [pl.col("digest").str.slice(start, length) for start, length in zip(starts, lengths, strict=True)]
+    return pl.DataFrame({"digest": digest}).select(pl.concat_str(parts, separator="-")).to_series()
+
+
+def _held(
+    customers: pl.DataFrame,
+    chosen: pl.DataFrame,
+    candidates: pl.DataFrame,
+    inputs: PlanInputs,
+    config: PolicyConfig,
+) -> pl.DataFrame:
+    """Everyone who gets nothing, with action, reason and explanation."""
+    in_control_group = chosen.filter("is_control").select("customer_id", control_message_key="message_key")
+    held = (
+        customers.join(in_control_group, on="customer_id", how="left")
+        .with_columns(
+            reason=pl.coalesce(
+                "reason", pl.when(pl.col("control_message_key").is_not_null()).then(pl.lit("control"))
+            )
+        )
+        .filter(pl.col("reason").is_not_null())
+    )
+    return explain_holds(held, candidates, inputs.messages, config).with_columns(
+        action=pl.when(pl.col("reason") == "control").then(pl.lit("control")).otherwise(pl.lit("hold"))
+    )
+
+
+def _assemble(
+    customers: pl.DataFrame, sends: pl.DataFrame, held: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig
+) -> pl.DataFrame:
+    """Sends and everyone else below the columns of the plan."""
+    certain = {
+        name: pl.lit(1.0)
+        for name in (
+            "propensity",
+            "propensity_message",
+            "propensity_offer",
+            "propensity_variant",
+            "propensity_send_time",
+        )
+    }
+    plan = pl.concat(
+        [
+            sends.with_columns(action=pl.lit("send")),
+            held.with_columns(**certain, explored=pl.lit(False)),
+        ],
+        how="diagonal",
+    ).with_columns(
+        plan_date=pl.lit(config.plan_date),
+        policy_version=pl.lit(config.version),
+        model_versions=pl.lit(_model_versions(inputs)),
+    )
+    if plan.height != customers.height or plan.get_column("customer_id").n_unique() != customers.height:
+        raise RuntimeError(
+            f"{customers.height} customers got {plan.height} decisions; each must get exactly one"
+        )
+    return plan.select(pl.col(name).cast(column.dtype) for name, column in PLAN_COLUMNS.items()).sort(
+        "customer_id"
+    )
+
+
+def _model_versions(inputs: PlanInputs) -> str:
+    """Every score table's model version as JSON, null where a table is empty."""
+    versions = {}
+    for name in ("churn", "recommendations", "send_time", "value"):
+        frame: pl.DataFrame = getattr(inputs, f"score_{name}")
+        found = frame.get_column("model_version").drop_nulls().unique().sort().to_list()
+        versions[name] = ", ".join(found) or None
+    return json.dumps(versions, sort_keys=True)

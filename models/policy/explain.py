@@ -1,0 +1,279 @@
+"""The decision in a sentence a marketer can read, made of the row's own facts and nothing else.
+
+Sentences are put together column by column. A message's `explanations` are templates with `{fact}` in them;
+the first whose facts are all known is used. Not here: what the recipient reads (mail/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from string import Formatter
+from types import MappingProxyType
+
+import polars as pl
+
+from models.policy.config import PolicyConfig
+from models.policy.offers import NO_OFFER
+
+FACTS = (
+    "product_name",
+    "category",
+    "trigger_age",
+    "days_since_last_order",
+    "n_products",
+    "sources",
+    "lifecycle_stage",
+)
+"""What an explanation template may name; `mail.schema` holds the same list with meanings."""
+
+SOURCE_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "context": "what brought it up",
+        "goes_with": "what goes with it",
+        "buy_again": "what they buy again",
+        "bought_together": "bought together with their orders",
+        "similar": "similar to what they like",
+        "for_you": "their taste",
+        "popular": "bestsellers",
+    }
+)
+"""Source of a product as a marketer would say it; a source not listed is named as it is."""
+
+
+def _counted(n: pl.Expr, noun: str) -> pl.Expr:
+    """'1 mail', '2 mails'; null for null."""
+    return pl.format(
+        "{} {}", n.cast(pl.Int64), pl.when(n == 1).then(pl.lit(noun)).otherwise(pl.lit(f"{noun}s"))
+    )
+
+
+def _percent(share: pl.Expr) -> pl.Expr:
+    return pl.format("{} %", (share * 100).round(0).cast(pl.Int64))
+
+
+def _stage() -> pl.Expr:
+    return pl.col("lifecycle_stage").str.replace_all("_", " ", literal=True)
+
+
+def _facts() -> dict[str, pl.Expr]:
+    age = pl.col("send_at") - pl.col("triggered_at")
+    hours, days = age.dt.total_hours(), age.dt.total_days()
+    named = pl.col("product_sources").list.unique(maintain_order=True)
+    sources = named.list.eval(pl.element().replace(dict(SOURCE_NAMES))).list.join(", ")
+    return {
+        "product_name": pl.col("subject_product_name"),
+        "category": pl.col("subject_category"),
+        "trigger_age": pl.when(hours < 1)
+        .then(pl.lit("less than an hour ago"))
+        .when(hours < 48)
+        .then(pl.format("{} ago", _counted(hours, "hour")))
+        .otherwise(pl.format("{} ago", _counted(days, "day"))),
+        "days_since_last_order": _counted(pl.col("days_since_last_order").floor(), "day"),
+        "n_products": _counted(pl.col("n_products"), "product"),
+        "sources": pl.when(sources != "").then(sources),
+        "lifecycle_stage": _stage(),
+    }
+
+
+def _filled(template: str, facts: dict[str, pl.Expr]) -> pl.Expr:
+    """The template as an expression; null where one of its facts is."""
+    parts: list[pl.Expr] = []
+    for text, name, _, _ in Formatter().parse(template):
+        parts.append(pl.lit(text))
+        if name is not None:
+            if name not in facts:
+                raise ValueError(
+                    f"explanation '{template}' names {{{name}}}; known facts: {', '.join(facts)}"
+                )
+            parts.append(facts[name])
+    return pl.concat_str(parts)
+
+
+def _why_this_message(messages: pl.DataFrame) -> pl.Expr:
+    facts = _facts()
+    by_message: pl.Expr = pl.lit(None, dtype=pl.String)
+    for key, name, templates in messages.select("message_key", "name", "explanations").iter_rows():
+        sentence = pl.coalesce([*(_filled(template, facts) for template in templates or []), pl.lit(name)])
+        by_message = pl.when(pl.col("message_key") == key).then(sentence).otherwise(by_message)
+    return by_message
+
+
+def _why_this_offer() -> pl.Expr:
+    label = pl.col("offer_label")
+    return (
+        pl.when(~pl.col("is_usual_offer"))
+        .then(
+            pl.when(pl.col("offer_key") == NO_OFFER).then(pl.lit("no offer")).otherwise(label) + " as a test"
+        )
+        .when(pl.col("offer_key") == NO_OFFER)
+        .then(pl.lit(None, dtype=pl.String))
+        .when(pl.col("min_price_sensitivity") <= 0)
+        .then(pl.format("{}, which goes with this message", label))
+        .when(pl.col("discount_share") >= pl.col("min_price_sensitivity"))
+        .then(
+            pl.format(
+                "{} because {} of what they bought was on discount", label, _percent(pl.col("discount_share"))
+            )
+        )
+        .otherwise(
+            pl.format(
+                "{} because their price sensitivity is put at {}",
+                label,
+                _percent(pl.col("price_sensitivity")),
+            )
+        )
+    )
+
+
+def _why_then() -> pl.Expr:
+    moment = pl.col("send_at_local").dt.strftime("%A %H:%M")
+    return (
+        pl.when(~pl.col("is_best_time"))
+        .then(pl.format("{} as a test of another hour", moment))
+        .when(pl.col("is_flat_time"))
+        .then(pl.format("{}, in the first hour outside quiet time", moment))
+        .when(pl.col("n_sends") > 0)
+        .then(pl.format("{}, when they are likeliest to open", moment))
+        .otherwise(pl.format("{}, when readers in general are likeliest to open", moment))
+    )
+
+
+def explain_sends(sends: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
+    """Adds `explanation` to chosen rows: why this message; why this offer; why then.
+
+    Args:
+        sends: the decision with its facts: subject_product_name, subject_category, offer_label,
+            discount_share, price_sensitivity, min_price_sensitivity, n_sends, days_since_last_order, the is_
+            flags.
+        messages: message_key, name, explanations.
+
+    Raises:
+        ValueError: a template that names an unknown fact.
+    """
+    test = pl.when(~pl.col("is_best_message")).then(pl.lit("tried in place of the message valued most"))
+    clauses = [_why_this_message(messages), test, _why_this_offer(), _why_then()]
+    sentence = pl.concat_str(clauses, separator="; ", ignore_nulls=True)
+    return sends.with_columns(explanation=sentence + ".")
+
+
+def _hold_details(candidates: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
+    """Per customer: the message that rested last, the one worth most, and whether any was brought up."""
+    named = candidates.join(messages.select("message_key", "name"), on="message_key")
+    presentable = pl.col("has_enough_products")
+    resting = presentable & pl.col("is_cooling_down")
+    worth = presentable & ~pl.col("is_cooling_down")
+    return (
+        named.sort("customer_id", "message_key")
+        .group_by("customer_id", maintain_order=True)
+        .agg(
+            n_candidates=pl.len(),
+            resting_name=pl.col("name")
+            .filter(resting)
+            .sort_by(pl.col("last_sent_at").filter(resting))
+            .last(),
+            resting_days=pl.col("days_since_message").filter(resting).min(),
+            resting_cool_down=pl.col("cool_down_days")
+            .filter(resting)
+            .sort_by(pl.col("last_sent_at").filter(resting))
+            .last(),
+            worth_name=pl.col("name").filter(worth).sort_by(pl.col("net_value").filter(worth)).last(),
+            worth_value=pl.col("net_value").filter(worth).max(),
+        )
+    )
+
+
+def explain_holds(
+    held: pl.DataFrame, candidates: pl.DataFrame, messages: pl.DataFrame, config: PolicyConfig
+) -> pl.DataFrame:
+    """Adds `explanation` to rows that get nothing: the reason with the customer's own numbers.
+
+    Args:
+        held: customer_id, reason, lifecycle_stage, n_sent_1d, n_sent_7d, timezone, and control_message_key
+            of what a member of the control group would have got.
+        candidates: with has_enough_products, is_cooling_down, net_value, last_sent_at, days_since_message.
+        messages: message_key, name.
+        config: for caps and shares.
+    """
+    reason = pl.col("reason")
+    on_its_way = pl.col("resting_days") <= 0
+    days = pl.col("resting_days").floor()
+    sentence = (
+        pl.when(reason == "no_email")
+        .then(pl.lit("No e-mail address on file"))
+        .when(reason == "unsubscribed")
+        .then(pl.lit("Has unsubscribed"))
+        .when(reason == "complaint")
+        .then(pl.lit("Has reported a mail as spam"))
+        .when(reason == "hard_bounce")
+        .then(pl.lit("Mail to this address came back: it does not exist"))
+        .when(reason == "no_consent")
+        .then(
+            pl.when(pl.col("consent_status") == "withdrawn")
+            .then(pl.lit("Has withdrawn consent to e-mail marketing"))
+            .otherwise(pl.lit("No consent to e-mail marketing on file"))
+        )
+        .when((reason == "frequency_cap") & (pl.col("n_sent_7d") >= config.max_sends_per_7_days))
+        .then(
+            pl.format(
+                "Already got {} in 7 days (cap {})",
+                _counted(pl.col("n_sent_7d"), "mail"),
+                config.max_sends_per_7_days,
+            )
+        )
+        .when(reason == "frequency_cap")
+        .then(
+            pl.format(
+                "Already got {} in 24 hours (cap {})",
+                _counted(pl.col("n_sent_1d"), "mail"),
+                config.max_sends_per_day,
+            )
+        )
+        .when((reason == "no_candidate") & (pl.col("n_candidates").fill_null(0) > 0))
+        .then(pl.lit("No message that fits has enough products to show"))
+        .when(reason == "no_candidate")
+        .then(pl.format("No message fits today (life-cycle stage: {})", _stage().fill_null("unknown")))
+        .when((reason == "cool_down") & on_its_way)
+        .then(pl.format("{} is already on its way", pl.col("resting_name")))
+        .when((reason == "cool_down") & (days < 1))
+        .then(
+            pl.format(
+                "{} went out less than a day ago (rests {})",
+                pl.col("resting_name"),
+                _counted(pl.col("resting_cool_down"), "day"),
+            )
+        )
+        .when(reason == "cool_down")
+        .then(
+            pl.format(
+                "{} went out {} ago (rests {})",
+                pl.col("resting_name"),
+                _counted(days, "day"),
+                _counted(pl.col("resting_cool_down"), "day"),
+            )
+        )
+        .when(reason == "no_allowed_time")
+        .then(pl.format("The whole day is quiet time in {}", pl.col("timezone")))
+        .when(reason == "negative_value")
+        .then(
+            pl.format(
+                "{} is expected to cost {} more than it brings",
+                pl.col("worth_name"),
+                (-pl.col("worth_value")).round(2),
+            )
+        )
+        .when(reason == "control")
+        .then(
+            pl.format(
+                "In the control group ({} of customers); would have got {}",
+                _percent(pl.lit(config.control_share)),
+                pl.col("control_name"),
+            )
+        )
+    )
+    names = messages.select(control_message_key="message_key", control_name="name")
+    return (
+        held.join(_hold_details(candidates, messages), on="customer_id", how="left")
+        .join(names, on="control_message_key", how="left")
+        .with_columns(explanation=sentence + ".")
+        .select(*held.columns, "explanation")
+    )

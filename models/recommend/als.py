@@ -1,0 +1,72 @@
+"""Latent tastes: implicit alternating least squares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+import numpy as np
+import polars as pl
+from implicit.cpu.als import AlternatingLeastSquares
+from threadpoolctl import threadpool_limits
+
+from models.recommend.blocks import CELLS, best_cells, row_blocks
+from models.recommend.slots import SlotRules, fill_slots, showable
+from models.recommend.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class AlsParams:
+    """factors, regularization, alpha (confidence per unit of weight), iterations, seed: as implicit names them."""
+
+    factors: int = 64
+    regularization: float = 0.05
+    alpha: float = 5.0
+    iterations: int = 10
+    seed: int = 17
+
+
+@dataclass(frozen=True)
+class Als:
+    """Matrix factorisation of decayed history (implicit's AlternatingLeastSquares).
+
+    Source: Hu, Koren, Volinsky (2008), Collaborative Filtering for Implicit Feedback Datasets.
+    """
+
+    params: AlsParams = field(default_factory=AlsParams)
+    rules: SlotRules = field(default_factory=SlotRules)
+    name: ClassVar[str] = "als"
+
+    def fit(self, snapshots: Sequence[Snapshot], labels: pl.DataFrame) -> Self:
+        """Nothing is learnt from labels: factors are those of the snapshot at prediction."""
+        return self
+
+    def predict(self, snapshot: Snapshot, customers: pl.DataFrame) -> pl.DataFrame:
+        """As `Recommender.predict`; score is the product of the customer's and the product's factors."""
+        ids = customers["customer_id"]
+        everybody = snapshot.interactions["customer_id"].unique().sort()
+        weights = snapshot.matrix(everybody, "weight").astype(np.float32)
+        bought = snapshot.matrix(everybody, "n_purchases")
+        known = pl.DataFrame({"customer_id": ids}).with_row_index("customer")
+        known = known.join(
+            pl.DataFrame({"customer_id": everybody}).with_row_index("row"), on="customer_id", how="inner"
+        ).sort("customer")
+        found = []
+        with threadpool_limits(limits=1):
+            model = AlternatingLeastSquares(
+                factors=self.params.factors,
+                regularization=self.params.regularization,
+                alpha=self.params.alpha,
+                iterations=self.params.iterations,
+                random_state=self.params.seed,
+                num_threads=1,
+            )
+            if weights.nnz:
+                model.fit(weights, show_progress=False)
+            for block in row_blocks(known.height if weights.nnz else 0, snapshot.n_products):
+                rows, customer = (known[column][block].to_numpy() for column in ("row", "customer"))
+                table = (model.user_factors[rows] @ model.item_factors.T).astype(np.float64)
+                is_shown = showable(snapshot.allowed(), bought[rows], self.rules)
+                cells = np.where(is_shown, table, 0.0)
+                found.append(best_cells(cells, customer.astype(np.int64), 5 * self.rules.n))
+        scored = pl.concat([pl.DataFrame(schema=CELLS), *found]).with_columns(source=pl.lit("for_you"))
+        return fill_slots(scored, snapshot, ids, self.rules)

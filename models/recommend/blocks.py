@@ -1,0 +1,35 @@
+"""Dense customer x product tables of bounded size, and the best cells of their rows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+BLOCK_CELLS = 4_000_000
+CELLS = {"customer": pl.Int64, "product": pl.Int64, "score": pl.Float64}
+
+Scores = NDArray[np.float64]
+
+
+def row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Slices of rows whose dense blocks stay within BLOCK_CELLS cells."""
+    size = max(1, BLOCK_CELLS // max(1, n_columns))
+    return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
+
+
+def top_mask(scores: Scores, k: int) -> NDArray[np.bool_]:
+    """True at each row's k largest positive scores; equal scores at the edge are all in."""
+    if k == 0 or scores.size == 0:
+        return np.zeros(scores.shape, dtype=bool)
+    if k >= scores.shape[1]:
+        return scores > 0
+    edge = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k]
+    mask: NDArray[np.bool_] = (scores >= edge[:, None]) & (scores > 0)
+    return mask
+
+
+def best_cells(table: Scores, customers: NDArray[np.int64], k: int) -> pl.DataFrame:
+    """Each row's k best positive cells as rows: customer (from `customers`), product (column), score."""
+    row, product = np.nonzero(top_mask(table, k))
+    return pl.DataFrame({"customer": customers[row], "product": product, "score": table[row, product]})

@@ -1,0 +1,119 @@
+"""First stage: a few hundred products worth ranking for each customer, by five retrievers.
+
+Dense customer x product blocks of bounded size; no learning from labels happens here.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.recommend.blocks import Scores, row_blocks, top_mask
+from models.recommend.ease import item_weights
+from models.recommend.similarity import NeighbourParams, item_similarity, off_diagonal, row_shares
+from models.recommend.slots import TIE_BREAK, popularity
+from models.recommend.snapshot import Snapshot, sparse
+
+
+@dataclass(frozen=True)
+class RetrievalParams:
+    """How many products each retriever may put forward per customer, and the retrievers' own parameters.
+
+    All but buy_again put forward what the customer has not bought.
+    """
+
+    n_buy_again: int = 60
+    n_viewed: int = 20
+    n_bought_together: int = 20
+    n_similar: int = 30
+    n_for_you: int = 30
+    n_popular: int = 30
+    neighbours: NeighbourParams = field(default_factory=NeighbourParams)
+    ease_ridge: float = 300.0
+    ease_products: int = 3000
+
+
+RETRIEVERS = ("buy_again", "viewed", "bought_together", "similar", "for_you", "popular")
+
+
+class Retrieval:
+    """The retrievers of one snapshot. `candidates(customers)` puts products forward."""
+
+    def __init__(self, snapshot: Snapshot, params: RetrievalParams) -> None:
+        self.snapshot = snapshot
+        self.params = params
+        everybody = snapshot.interactions["customer_id"].unique().sort()
+        weights = snapshot.matrix(everybody, "weight")
+        self._similar = off_diagonal(item_similarity(weights, params.neighbours))
+        self._ease = item_weights(weights, params.ease_ridge, params.ease_products)
+        self._pairs = pair_matrix(snapshot)
+        popular = popularity(snapshot)
+        self._popularity = np.zeros(snapshot.n_products)
+        self._popularity[popular["product"].to_numpy()] = popular["score"].to_numpy()
+        self._allowed = snapshot.allowed()
+
+    def candidates(self, customers: pl.Series) -> pl.DataFrame:
+        """Per customer the union of what the retrievers put forward.
+
+        Columns: customer (position in `customers`), product (code), and per retriever `<retriever>_score`
+        (Float32, 0 where it says nothing). Sorted by customer and product. Customers without interactions
+        have no rows.
+        """
+        coded = self.snapshot.coded(customers)
+        shape = (len(customers), self.snapshot.n_products)
+        weight, bought, viewed = (
+            sparse(coded, column, shape) for column in ("weight", "purchase_weight", "view_weight")
+        )
+        known = np.diff(weight.indptr) > 0
+        blocks = [
+            self._block(np.flatnonzero(known[block]) + block.start, weight, bought, viewed)
+            for block in row_blocks(*shape)
+        ]
+        return pl.concat(blocks) if blocks else self._block(np.arange(0), weight, bought, viewed)
+
+    def _block(
+        self, rows: NDArray[np.int64], weight: csr_matrix, bought: csr_matrix, viewed: csr_matrix
+    ) -> pl.DataFrame:
+        history = weight[rows]
+        shares = row_shares(history)
+        scores: dict[str, Scores] = {
+            "buy_again": bought[rows].toarray(),
+            "viewed": viewed[rows].toarray(),
+            "bought_together": (shares @ self._pairs).toarray(),
+            "similar": (history @ self._similar).toarray(),
+            "for_you": self._ease.score(history),
+            "popular": np.broadcast_to(self._popularity, (len(rows), len(self._popularity))),
+        }
+        chosen = np.zeros((len(rows), self.snapshot.n_products), dtype=bool)
+        favour = np.where(self._allowed, 1 + TIE_BREAK * self._popularity, 0.0)
+        scores = {retriever: table * favour for retriever, table in scores.items()}
+        is_owned = scores["buy_again"] > 0
+        for retriever, table in scores.items():
+            eligible = table if retriever == "buy_again" else np.where(is_owned, 0.0, table)
+            chosen |= top_mask(eligible, getattr(self.params, f"n_{retriever}"))
+        row, product = np.nonzero(chosen)
+        return pl.DataFrame(
+            {"customer": rows[row], "product": product}
+            | {f"{name}_score": table[row, product].astype(np.float32) for name, table in scores.items()}
+        )
+
+
+def pair_matrix(snapshot: Snapshot) -> csr_matrix:
+    """Products x products, orders together discounted for chance: n_orders_together x (1 - 1 / lift)."""
+    codes = snapshot.product_codes()
+    pairs = (
+        snapshot.pairs.filter(pl.col("lift") > 1)
+        .join(codes, on="product_id", how="inner")
+        .join(
+            codes.rename({"product_id": "other_product_id", "product": "other"}),
+            on="other_product_id",
+            how="inner",
+        )
+        .sort("product", "other")
+        .select("product", "other", strength=pl.col("n_orders_together") * (1 - 1 / pl.col("lift")))
+    )
+    shape = (snapshot.n_products, snapshot.n_products)
+    strengths = pairs["strength"].cast(pl.Float64).to_numpy()
+    return csr_matrix((strengths, (pairs["product"].to_numpy(), pairs["other"].to_numpy())), shape=shape)

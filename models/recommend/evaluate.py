@@ -1,0 +1,55 @@
+"""How good the lists were, judged by what the customers bought next."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from models.evaluation.metrics import coverage_at_k, ranking_scores
+from models.recommend.slots import SlotRules
+from models.recommend.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class RecommendationScores:
+    """metrics: name -> figure, for the tracker. per_customer: customer_id, ndcg_10, for paired comparisons."""
+
+    metrics: dict[str, float]
+    per_customer: pl.DataFrame
+
+
+def evaluate_recommendations(
+    recommender: Any, snapshot: Snapshot, labels: pl.DataFrame, rules: SlotRules | None = None
+) -> RecommendationScores:
+    """Recall@20, NDCG@10 and coverage@10 on the customers with history who bought within the label window.
+
+    recommender: fitted, a dataclass with `rules`. labels: `label_purchases` of the snapshot's date. `new_`
+    metrics ask the recommender for products the customer had not bought before and count only those.
+    Coverage is over showable products. rules: category rule to judge under; slots are always 20.
+    """
+    bought = labels.filter(pl.col("as_of") == snapshot.as_of).select("customer_id", "product_id").unique()
+    relevant = bought.join(snapshot.interactions, on="customer_id", how="semi").sort(
+        "customer_id", "product_id"
+    )
+    owned = snapshot.interactions.filter(pl.col("n_purchases") > 0)
+    fresh = relevant.join(owned, on=["customer_id", "product_id"], how="anti")
+    base = replace(rules or SlotRules(), n=20)
+    metrics: dict[str, float] = {}
+    per_customer = pl.DataFrame()
+    for prefix, truth, is_new_only in (("", relevant, False), ("new_", fresh, True)):
+        customers = truth.select("customer_id").unique().sort("customer_id")
+        lists = replace(recommender, rules=replace(base, is_new_only=is_new_only)).predict(
+            snapshot, customers
+        )
+        top = ranking_scores(lists, truth, k=10)
+        metrics[f"{prefix}recall_20"] = _mean(ranking_scores(lists, truth, k=20), "recall")
+        metrics[f"{prefix}ndcg_10"] = _mean(top, "ndcg")
+        if not is_new_only:
+            metrics["coverage_10"] = coverage_at_k(lists, int(snapshot.allowed().sum()), k=10)
+            metrics["n_customers"] = float(customers.height)
+            per_customer = top.select("customer_id", ndcg_10="ndcg")
+    return RecommendationScores(metrics, per_customer)
+
+
+def _mean(scores: pl.DataFrame, column: str) -> float:
+    return float(scores[column].to_numpy().mean()) if scores.height else float("nan")

@@ -1,0 +1,55 @@
+"""Products bought by those who bought the same: item neighbourhoods by BM25."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+import numpy as np
+import polars as pl
+
+from models.recommend.blocks import CELLS, best_cells, row_blocks
+from models.recommend.similarity import NeighbourParams, item_similarity
+from models.recommend.slots import SlotRules, fill_slots, showable
+from models.recommend.snapshot import Snapshot, sparse
+
+
+@dataclass(frozen=True)
+class ItemNeighbours:
+    """Item-based collaborative filtering on decayed history (implicit's BM25Recommender).
+
+    Includes what the customer owns already: in shops that sell supplies a repeat is the likeliest purchase.
+    """
+
+    params: NeighbourParams = field(default_factory=NeighbourParams)
+    rules: SlotRules = field(default_factory=SlotRules)
+    name: ClassVar[str] = "item_neighbours"
+
+    def fit(self, snapshots: Sequence[Snapshot], labels: pl.DataFrame) -> Self:
+        """Nothing is learnt from labels: neighbourhoods are those of the snapshot at prediction."""
+        return self
+
+    def predict(self, snapshot: Snapshot, customers: pl.DataFrame) -> pl.DataFrame:
+        """As `Recommender.predict`; score is the summed similarity with the customer's weighted history."""
+        everybody = snapshot.interactions["customer_id"].unique().sort()
+        similarity = item_similarity(snapshot.matrix(everybody, "weight"), self.params)
+        ids = customers["customer_id"]
+        coded = snapshot.coded(ids)
+        shape = (len(ids), snapshot.n_products)
+        history, bought = sparse(coded, "weight", shape), sparse(coded, "n_purchases", shape)
+        blocks = []
+        for block in row_blocks(*shape):
+            table = (history[block] @ similarity).toarray()
+            is_shown = showable(snapshot.allowed(), bought[block], self.rules)
+            blocks.append(
+                best_cells(
+                    np.where(is_shown, table, 0.0), np.arange(block.start, block.stop), 5 * self.rules.n
+                )
+            )
+        owned = coded.filter(pl.col("n_purchases") > 0).select("customer", "product", owned=pl.lit(True))
+        source = pl.when(pl.col("owned")).then(pl.lit("buy_again")).otherwise(pl.lit("similar"))
+        scored = (
+            pl.concat([pl.DataFrame(schema=CELLS), *blocks])
+            .join(owned, on=["customer", "product"], how="left")
+            .select("customer", "product", "score", source=source)
+        )
+        return fill_slots(scored, snapshot, ids, self.rules)

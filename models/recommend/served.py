@@ -1,0 +1,67 @@
+"""A recommender as a registry keeps it: with the products it may show, without anybody's behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Self
+
+import polars as pl
+
+from models.model import NotFittedError, require
+from models.recommend.snapshot import (
+    INTERACTION_COLUMNS,
+    PAIR_COLUMNS,
+    PRODUCT_COLUMNS,
+    Recommender,
+    Snapshot,
+)
+
+
+@dataclass(frozen=True)
+class ServedRecommender:
+    """A fitted recommender that answers frames, as every registered model does.
+
+    `predict(frame)`: rows of `feat_interactions`; answers every customer in it from the products and pairs of the
+    training date. A plan asks `recommender` itself, with the products and pairs of its own date.
+    """
+
+    recommender: Recommender
+    products: pl.DataFrame
+    pairs: pl.DataFrame
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "products", self.products.select(PRODUCT_COLUMNS))
+        object.__setattr__(self, "pairs", self.pairs.select(PAIR_COLUMNS))
+
+    @property
+    def name(self) -> str:
+        """The recommender's."""
+        return self.recommender.name
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Columns of `feat_interactions`."""
+        return INTERACTION_COLUMNS
+
+    @property
+    def params(self) -> Any:
+        """The recommender's."""
+        return getattr(self.recommender, "params", None)
+
+    def fit(self, frame: pl.DataFrame) -> Self:
+        """Raises NotFittedError: a recommender learns from snapshots, before it is served."""
+        raise NotFittedError(self.name)
+
+    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """customer_id, rank, product_id, score, source; see `Recommender.predict`."""
+        require(frame, INTERACTION_COLUMNS, self.name)
+        as_of = self.products["as_of"].max()
+        date_of_products = as_of if isinstance(as_of, date) else date.min
+        snapshot = Snapshot(
+            date_of_products,
+            frame.with_columns(as_of=pl.lit(date_of_products)),
+            self.products,
+            self.pairs,
+        )
+        return self.recommender.predict(snapshot, frame.select("customer_id").unique().sort("customer_id"))

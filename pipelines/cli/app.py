@@ -1,0 +1,44 @@
+"""The commands put together, and what every command does when something goes wrong."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from pipelines.cli import look, sample, work
+from pipelines.cli.output import report_error
+from pipelines.runs import RunFailedError
+from pipelines.settings import SettingsError
+
+FAILED, USAGE = 1, 2
+
+app = typer.Typer(
+    name="sendplan",
+    help="Open decisioning for personalised e-mail: raw events in, one explained decision per recipient and day out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for module in (sample, work, look):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage or settings."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        report_error("stopped; what was finished is kept, and running again goes on from there")
+        sys.exit(FAILED)
+    except SettingsError as error:
+        report_error(str(error))
+        sys.exit(USAGE)
+    except (RunFailedError, ValueError, OSError) as error:
+        report_error(str(error))
+        sys.exit(FAILED)
+    sys.exit(code or 0)

@@ -1,0 +1,93 @@
+"""Commands that look at what is there: export, ui, doctor."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.output import JsonOption, facts, print_json, stdout
+from pipelines.settings import PROJECT, Settings, plan_day
+
+
+class Page(StrEnum):
+    """The pages that can be opened."""
+
+    dagster = "dagster"
+    mlflow = "mlflow"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command()(export)
+    app.command()(ui)
+    app.command()(doctor)
+
+
+def export(
+    day: Annotated[str, typer.Option("--date", metavar="YYYY-MM-DD", help="The planned day.")],
+    to: Annotated[Path, typer.Option(help="The file to write: .csv, .parquet or .jsonl.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write a day's plan with e-mail addresses and names, for people who send or check it."""
+    from pipelines.cli.work import _today
+    from pipelines.export import export_plan
+
+    settings = Settings.from_env()
+    written = export_plan(settings.home, plan_day(day, _today()), to)
+    if as_json:
+        print_json({"rows": written, "to": to})
+    else:
+        stdout.print(f"{written} rows written to {to}")
+
+
+def ui(
+    page: Annotated[Page, typer.Argument(help="Which page.")],
+    port: Annotated[int | None, typer.Option(help="Default: 3000 for Dagster, 5000 for MLflow.")] = None,
+) -> None:
+    """Serve Dagster's or MLflow's pages for this home folder until stopped."""
+    from pipelines.instance import prepare_instance
+
+    settings = Settings.from_env()
+    home, scripts = settings.home, Path(sys.executable).parent
+    if page is Page.dagster:
+        prepare_instance(home)
+        command: list[str | Path] = [
+            scripts / "dagster",
+            "dev",
+            "--workspace",
+            PROJECT / "workspace.yaml",
+            "--port",
+            str(port or 3000),
+        ]
+    else:
+        command = [
+            *(scripts / "mlflow", "server", "--backend-store-uri", f"sqlite:///{home.registry_db}"),
+            *("--serve-artifacts", "--artifacts-destination", home.artifacts, "--port", str(port or 5000)),
+        ]
+    environment = {**os.environ, "SENDPLAN_HOME": str(home.root), "SENDPLAN_LANDING": str(home.landing)}
+    raise typer.Exit(subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode)
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check what is installed, landed, trained and planned; says what to do about each thing that is wrong."""
+    from pipelines.doctor import examine
+
+    findings = examine(Settings.from_env())
+    if as_json:
+        print_json({f.topic: {"ok": f.is_ok, "found": f.found, "remedy": f.remedy} for f in findings})
+    else:
+        marks = {True: "ok", False: "look"}
+        facts(
+            "Sendplan",
+            {
+                f"{marks[f.is_ok]:4} {f.topic}": f.found + ("" if f.is_ok else f" - {f.remedy}")
+                for f in findings
+            },
+        )
+    raise typer.Exit(0 if all(f.is_ok for f in findings) else 1)

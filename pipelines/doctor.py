@@ -1,0 +1,127 @@
+"""What is installed, landed, trained and planned, and what to do where something is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+
+import polars as pl
+
+from assets.dbt import EXECUTABLE
+from assets.history import first_event_day
+from assets.home import Home
+from assets.registry import Registry
+from assets.training import QUESTIONS
+from mail.catalogue import load_catalogue
+from pipelines.settings import Settings
+
+MIN_FREE_GB = 2
+TABLES = ("customers", "products", "contents", "events", "consents")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        topic: what was looked at.
+        is_ok: whether it is as it should be.
+        found: what was found.
+        remedy: what to do where it is not ok.
+    """
+
+    topic: str
+    is_ok: bool
+    found: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything a plan needs, in the order in which it is needed."""
+    home = settings.home
+    return [
+        *_environment(settings),
+        *_messages(settings),
+        *_landing(home),
+        *_quarantine(home),
+        *_models(home),
+        *_plans(home),
+    ]
+
+
+def _environment(settings: Settings) -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("dagster", "dbt-core", "duckdb", "polars", "mlflow")
+    )
+    yield Finding("python", True, f"{python}; {packages}")
+    yield Finding(
+        "dbt", EXECUTABLE.exists(), str(EXECUTABLE), "install the project's environment again: make plan"
+    )
+    root = settings.home.root
+    parent = next(p for p in (root, *root.parents) if p.exists())
+    is_writable = os.access(parent, os.W_OK)
+    yield Finding(
+        "home",
+        is_writable,
+        f"{root} ({settings.name})",
+        "choose a folder you may write to: SENDPLAN_HOME=...",
+    )
+    free = shutil.disk_usage(parent).free / 1e9
+    yield Finding("disk", free >= MIN_FREE_GB, f"{free:.0f} GB free", f"free at least {MIN_FREE_GB} GB")
+
+
+def _messages(settings: Settings) -> Iterator[Finding]:
+    try:
+        catalogue = load_catalogue(settings.mail)
+    except ValueError as error:
+        yield Finding("messages", False, str(error), "mend the file named above")
+    else:
+        yield Finding("messages", True, f"{len(catalogue.messages)} messages, {len(catalogue.offers)} offers")
+
+
+def _landing(home: Home) -> Iterator[Finding]:
+    found = [table for table in TABLES if any(home.landing.glob(f"{table}*"))]
+    missing = [table for table in ("customers", "events") if table not in found]
+    yield Finding(
+        "landing",
+        not missing,
+        f"{home.landing}: {', '.join(found) or 'empty'}",
+        f"put {' and '.join(missing)} there, or make a sample with: sendplan simulate",
+    )
+    first = first_event_day(home)
+    if first is not None:
+        yield Finding("events", True, f"since {first}")
+
+
+def _quarantine(home: Home) -> Iterator[Finding]:
+    files = sorted(home.quarantine.glob("*.parquet"))
+    if not files:
+        return
+    counts = {file.stem: pl.scan_parquet(file).select(pl.len()).collect().item() for file in files}
+    told = ", ".join(f"{n} of {table}" for table, n in counts.items() if n)
+    yield Finding("quarantine", not told, told or "empty", f"read the reasons in {home.quarantine}")
+
+
+def _models(home: Home) -> Iterator[Finding]:
+    if not home.registry_db.exists():
+        yield Finding("models", False, "none", "train them with: sendplan train --as-of DATE")
+        return
+    registry = Registry(home.registry_db, home.artifacts)
+    for question in QUESTIONS:
+        champion = registry.champion(question, date.max)
+        found = f"{champion.method}, trained for {champion.week}" if champion else "no champion"
+        yield Finding(
+            f"model {question}", champion is not None, found, "train it with: sendplan train --as-of DATE"
+        )
+
+
+def _plans(home: Home) -> Iterator[Finding]:
+    days = sorted(folder.name.partition("=")[2] for folder in home.plans.glob("plan_date=*"))
+    found = f"{len(days)}, the last for {days[-1]}" if days else "none"
+    yield Finding("plans", bool(days), found, "make one with: sendplan plan --date DATE")

@@ -1,0 +1,76 @@
+"""Running a job to its end in this process, and what went wrong in words a person can use."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import dagster as dg
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+OnStep = Callable[[str, int, int], None]
+"""Called with the name of the step at work, the number of steps done, and of all steps."""
+
+
+class RunFailedError(RuntimeError):
+    """A job did not finish. Its message lists each failed step or blocking check with its cause."""
+
+
+def run_job(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, day: date, on_step: OnStep
+) -> dg.ExecuteInProcessResult:
+    """Run one partition of a job and wait for it.
+
+    Raises:
+        RunFailedError: a step failed or a blocking check did not pass.
+    """
+    resolved = definitions.resolve_job_def(job)
+    run_id = str(uuid.uuid4())
+    instance.add_event_listener(run_id, _follow(on_step, total=len(resolved.graph.node_defs)))
+    result = resolved.execute_in_process(
+        partition_key=day.isoformat(),
+        instance=instance,
+        raise_on_error=False,
+        run_config=QUIET,
+        run_id=run_id,
+    )
+    if not result.success:
+        causes = "\n".join(_causes(result))
+        raise RunFailedError(
+            causes or f"run {run_id} of {job} failed; its log is in the UI: `sendplan ui dagster`"
+        )
+    return result
+
+
+def _follow(on_step: OnStep, total: int) -> Callable[[dg.EventLogEntry], None]:
+    done = 0
+
+    def follow(entry: dg.EventLogEntry) -> None:
+        nonlocal done
+        event = entry.dagster_event
+        if event is None or event.step_key is None:
+            return
+        if event.is_step_start:
+            on_step(event.step_key, done, total)
+        elif event.is_step_success:
+            done += 1
+            on_step(event.step_key, done, total)
+
+    return follow
+
+
+def _causes(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    """One line per failed blocking check and per failed step, the innermost error first."""
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.blocking and check.severity == dg.AssetCheckSeverity.ERROR:
+                yield f"{check.asset_key.to_user_string()}: check '{check.check_name}' failed: {check.description or ''}"
+        elif event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None and error.cls_name != "DagsterAssetCheckFailedError":
+                yield f"{event.step_key}: {error.message.strip()}"

@@ -1,0 +1,183 @@
+"""The dbt project as a whole: it builds with all its tests, on real dbt and DuckDB, and keeps the project's rules."""
+
+import hashlib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+from dbt_harness import MODEL, PUBLISHED, Dbt, read_features, simulated_raw
+
+PLAN_DATE = date(2025, 4, 1)
+SNAPSHOTS = [date(2025, 2, 20), date(2025, 3, 1), PLAN_DATE]
+TAGS = {"warehouse", "features", "labels"}
+PERSONAL = {"email", "first_name", "last_name", "gender", "birth_date"}
+
+
+@pytest.fixture(scope="module")
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    root = tmp_path_factory.mktemp("dbt_project")
+    return Dbt(root, simulated_raw(root, customers=300, days=80, end=PLAN_DATE))
+
+
+@pytest.fixture(scope="module")
+def features(dbt: Dbt) -> Path:
+    """One `dbt build` of everything: models, data tests and unit tests."""
+    folder = dbt.root / "features"
+    variables = dbt.variables(folder, SNAPSHOTS, label_horizon_days=30, labels_until=PLAN_DATE.isoformat())
+    dbt.must("build", variables=variables)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(dbt: Dbt, features: Path) -> dict[str, dict[str, Any]]:
+    """The models in dbt's manifest, by name."""
+    nodes = dbt.manifest()["nodes"]
+    return {node["name"]: node for node in nodes.values() if node["resource_type"] == "model"}
+
+
+def test_build_runs_every_kind_of_test(dbt: Dbt, features: Path, models: dict[str, dict[str, Any]]) -> None:
+    manifest = dbt.manifest()
+    tested = {
+        node.get("attached_node") for node in manifest["nodes"].values() if node["resource_type"] == "test"
+    }
+    untested = {name for name in models if f"{MODEL}{name}" not in tested} - {"int_as_of_dates"}
+    assert untested == set()
+    assert len(manifest["unit_tests"]) >= 20
+
+
+def test_every_trigger_and_label_has_a_unit_test(dbt: Dbt, features: Path) -> None:
+    unit_tested = {test["model"] for test in dbt.manifest()["unit_tests"].values()}
+    logic = {path.stem for path in features.glob("*.parquet") if path.stem.startswith(("trigger_", "label_"))}
+    assert len(logic) == 10
+    assert logic <= unit_tested
+
+
+def test_every_model_and_column_is_documented(dbt: Dbt, models: dict[str, dict[str, Any]]) -> None:
+    with duckdb.connect(str(dbt.warehouse), read_only=True) as warehouse:
+        for name, model in models.items():
+            assert "Grain:" in model["description"], name
+            if name == "int_as_of_dates":
+                continue
+            columns = [row[0] for row in warehouse.execute(f"describe {name}").fetchall()]
+            assert columns == list(model["columns"]), name
+            undocumented = [c for c, doc in model["columns"].items() if not doc["description"].strip()]
+            assert undocumented == [], name
+
+
+def test_every_model_is_in_a_selection_and_a_group(models: dict[str, dict[str, Any]]) -> None:
+    for name, model in models.items():
+        assert model["tags"] and set(model["tags"]) <= TAGS, name
+        assert model["meta"]["dagster"]["group"] in {"warehouse", "features", "training"}, name
+
+
+def test_the_warehouse_does_not_depend_on_the_plan_date(models: dict[str, dict[str, Any]]) -> None:
+    warehouse = {f"{MODEL}{name}" for name, model in models.items() if "warehouse" in model["tags"]}
+    for name in warehouse:
+        parents = models[name.removeprefix(MODEL)]["depends_on"]["nodes"]
+        assert {parent for parent in parents if parent.startswith(MODEL)} <= warehouse
+
+
+def test_what_identifies_a_person_stays_in_raw(models: dict[str, dict[str, Any]]) -> None:
+    for name, model in models.items():
+        allowed = {"birth_date"} if name == "stg_customers" else set()
+        assert set(model["columns"]) & PERSONAL <= allowed, name
+
+
+def test_the_birth_date_is_read_by_the_birthday_trigger_alone(models: dict[str, dict[str, Any]]) -> None:
+    readers = {name for name, model in models.items() if "birth_date" in model["raw_code"]}
+    assert readers == {"stg_customers", "trigger_birthday"}
+
+
+def test_every_published_model_is_one_file_in_the_order_of_its_key(
+    dbt: Dbt, features: Path, models: dict[str, dict[str, Any]]
+) -> None:
+    tables = read_features(features)
+    assert set(tables) == {name for name in models if name.startswith(PUBLISHED)}
+    for name, table in tables.items():
+        assert table["as_of"].is_sorted(), name
+        assert table["as_of"].dtype == pl.Date, name
+        if "customer_id" in table.columns and name != "label_sends":
+            assert table.select("as_of", "customer_id").equals(
+                table.select("as_of", "customer_id").sort(pl.all())
+            ), name
+
+
+def test_the_shop_is_seen_in_the_features(features: Path) -> None:
+    tables = read_features(features)
+    customers = tables["feat_customer"].filter(pl.col("as_of") == PLAN_DATE)
+    assert customers.height > 250
+    assert customers["n_orders"].sum() > 50
+    assert 0.05 < customers["n_human_opens_90d"].sum() / customers["n_emails_90d"].sum() < 0.5
+    assert set(tables["triggers"]["trigger_key"]) >= {
+        "welcome",
+        "cart_abandoned",
+        "post_purchase",
+        "win_back",
+    }
+    assert tables["feat_interactions"]["weight"].min() > 0
+
+
+def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
+    tables = read_features(features)
+    private = tables["feat_customer"].filter(~pl.col("has_behaviour"))
+    assert private.height > 0
+    counts = private.select(pl.col("^n_.*$", "^revenue_.*$", "^margin_.*$")).sum().row(0)
+    assert set(counts) == {0}
+    assert private["last_order_at"].null_count() == private.height
+    assert set(private["lifecycle_stage"]) == {"prospect"}
+    keys = private.select("customer_id", "as_of")
+    for name in (
+        "feat_interactions",
+        "feat_send_hours",
+        "feat_content_match",
+        "label_sends",
+        "label_purchases",
+    ):
+        assert tables[name].join(keys, on=["customer_id", "as_of"], how="semi").height == 0, name
+    fired = tables["triggers"].join(keys, on=["customer_id", "as_of"], how="semi")
+    assert set(fired["trigger_key"]) <= {"welcome", "birthday"}
+
+
+def test_no_label_window_reaches_past_labels_until(features: Path) -> None:
+    tables = read_features(features)
+    assert sorted(set(tables["label_customer"]["as_of"])) == SNAPSHOTS[:2]
+    assert set(tables["label_purchases"]["as_of"]) <= set(SNAPSHOTS[:2])
+    assert max(tables["label_sends"]["as_of"]) == PLAN_DATE
+
+
+def test_the_same_input_gives_the_same_bytes(dbt: Dbt, features: Path) -> None:
+    again = dbt.root / "again"
+    variables = dbt.variables(again, SNAPSHOTS, label_horizon_days=30, labels_until=PLAN_DATE.isoformat())
+    dbt.must("run", "--select", "tag:features", "tag:labels", variables=variables)
+    for path in sorted(features.glob("*.parquet")):
+        assert _digest(path) == _digest(again / path.name), path.name
+
+
+def test_a_shop_without_events_still_has_its_customers(dbt: Dbt, features: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    (raw / "events" / "_schema").mkdir(parents=True)
+    for table in ("customers", "products", "contents", "consents"):
+        pl.read_parquet(dbt.raw / f"{table}.parquet").write_parquet(raw / f"{table}.parquet")
+    schema = pl.read_parquet(dbt.raw / "events" / "_schema" / "events.parquet")
+    schema.clear().write_parquet(raw / "events" / "_schema" / "events.parquet")
+    empty = Dbt(tmp_path, raw)
+    variables = empty.variables(tmp_path / "features", [PLAN_DATE])
+    empty.must("build", "--exclude-resource-type", "unit_test", variables=variables)
+    tables = read_features(tmp_path / "features")
+    assert tables["feat_customer"].height > 250
+    assert set(tables["feat_customer"]["lifecycle_stage"]) == {"prospect"}
+    assert tables["feat_interactions"].height == 0
+    assert tables["feat_interactions"].schema == read_features(features)["feat_interactions"].schema
+
+
+def test_features_without_a_date_are_refused(dbt: Dbt, features: Path) -> None:
+    done = dbt.run("run", "--select", "int_consent_as_of", variables=dbt.variables(dbt.root / "none", []))
+    assert done.returncode != 0
+    assert "need snapshot dates" in done.stdout
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,114 @@
+"""The registry keeps a lesson as an MLflow run and finds the champion of any day again."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+
+import mlflow
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from assets.registry import Registry, fingerprint
+from models.evaluation.contest import Answer, Verdict
+from models.lessons.lesson import Lesson
+
+EARLY, LATE = date(2025, 6, 2), date(2025, 6, 9)
+EXAMPLE = pl.DataFrame({"customer_id": ["a", "b"], "n_orders": [1.0, 2.0]})
+
+
+@dataclass
+class Constant:
+    """Says the same of everybody."""
+
+    value: float
+    name: str = "constant"
+    features: tuple[str, ...] = ("n_orders",)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"value": self.value}
+
+    def fit(self, frame: pl.DataFrame) -> Self:
+        return self
+
+    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.select("customer_id", score=pl.lit(self.value))
+
+
+def lesson(value: float) -> Lesson:
+    answers = {
+        "mean": Answer(np.zeros(2), {"rmse": 2.0, "r": float("nan")}),
+        "constant": Answer(np.ones(2), {"rmse": 1.0, "r": 0.5}),
+    }
+    verdict = Verdict("constant", "mean", "constant is the first champion: best rmse")
+    fitted = {"constant": Constant(value), "mean": Constant(0.0, "mean")}
+    return Lesson(verdict, answers, fitted, EXAMPLE)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path / "mlflow.db", tmp_path / "artifacts")
+
+
+def test_a_run_holds_every_method_side_by_side(registry: Registry) -> None:
+    version = registry.record("value", EARLY, "abc", lesson(3.0))
+    (run,) = mlflow.search_runs(experiment_names=["value"], output_format="list")
+    assert run.info.run_id == version.run_id
+    assert run.data.metrics == {
+        "rmse/mean": 2.0,
+        "rmse/constant": 1.0,
+        "rmse": 1.0,
+        "r/constant": 0.5,
+        "r": 0.5,
+    }
+    assert run.data.params == {"value": "3.0"}
+    assert run.data.tags["champion"] == "constant"
+
+
+def test_the_champion_of_a_day_does_not_depend_on_the_order_of_training(tmp_path: Path) -> None:
+    labels = []
+    for order in ([EARLY, LATE], [LATE, EARLY]):
+        registry = Registry(tmp_path / f"{order[0]}.db", tmp_path / f"artifacts-{order[0]}")
+        for week in order:
+            registry.record("value", week, "abc", lesson(1.0))
+        found = [registry.champion("value", day) for day in (date(2025, 6, 8), LATE)]
+        labels.append([version.label for version in found if version])
+        client = mlflow.MlflowClient()
+        newest = registry.champion("value", LATE)
+        assert newest is not None
+        assert int(client.get_model_version_by_alias("value", "champion").version) == newest.number
+    assert labels[0] == labels[1] == ["value@w2025-06-02", "value@w2025-06-09"]
+
+
+def test_there_is_no_champion_before_the_first_training(registry: Registry) -> None:
+    assert registry.champion("value", LATE) is None
+    registry.record("value", LATE, "abc", lesson(1.0))
+    assert registry.champion("value", EARLY) is None
+    assert registry.at_week("value", EARLY) is None
+
+
+def test_a_loaded_model_answers_as_the_fitted_one_and_through_mlflow_too(registry: Registry) -> None:
+    version = registry.record("value", EARLY, "abc", lesson(3.0))
+    expected = Constant(3.0).predict(EXAMPLE)
+    assert_frame_equal(registry.load(version).predict(EXAMPLE), expected)
+    served = mlflow.pyfunc.load_model("models:/value@champion").predict(EXAMPLE.to_pandas())
+    assert_frame_equal(pl.from_pandas(served), expected)
+
+
+def test_the_runner_up_is_registered_as_challenger(registry: Registry) -> None:
+    registry.record("value", EARLY, "abc", lesson(3.0))
+    challenger = mlflow.MlflowClient().get_model_version_by_alias("value", "challenger")
+    assert challenger.tags["method"] == "mean"
+
+
+def test_a_fingerprint_changes_with_content_and_facts(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    file.write_bytes(b"one")
+    first = fingerprint([file], "question", "1")
+    assert first == fingerprint([file], "question", "1")
+    assert first != fingerprint([file], "question", "2")
+    file.write_bytes(b"two")
+    assert first != fingerprint([file], "question", "1")

@@ -1,0 +1,204 @@
+"""One contract for every model: whoever predicts must keep it.
+
+To add a model, append a `Case` to `CASES`: how to make it, what to fit it on, what to ask it.
+"""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+import polars as pl
+import pytest
+from customer_frames import World
+from polars.testing import assert_frame_equal
+
+from models import churn, value
+from models.model import MissingFeatureError, NotFittedError
+from models.response import ResponseModel
+
+AS_OF = date(2025, 9, 1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and its frames. `key` is one prediction's identity, `category` a column that may bring new levels."""
+
+    name: str
+    make: Callable[[], Any]
+    training: Callable[[], pl.DataFrame]
+    asked: Callable[[], pl.DataFrame]
+    key: tuple[str, ...]
+    category: str
+
+
+@cache
+def _customers() -> pl.DataFrame:
+    return World(250, seed=3).training(AS_OF, n_snapshots=6)
+
+
+@cache
+def _customers_now() -> pl.DataFrame:
+    return World(250, seed=3).features(AS_OF)
+
+
+@cache
+def _message_history() -> pl.DataFrame:
+    """Two messages to every customer; how many were opened and clicked follows from his number."""
+    number = pl.int_range(pl.len())
+    return (
+        _customers_now()
+        .select("customer_id")
+        .join(pl.DataFrame({"message_key": ["weekly", "welcome"]}), how="cross")
+        .with_columns(
+            n_sent=10 + number % 7,
+            n_human_opens=number % 5,
+            n_clicks=number % 2,
+            n_orders=(number % 11 == 0).cast(pl.Int64),
+            n_unsubscribes=(number % 37 == 0).cast(pl.Int64),
+            n_complaints=pl.lit(0),
+        )
+    )
+
+
+CUSTOMER_MODELS = (
+    *value.BASELINES.values(),
+    value.ValueModel,
+    *churn.BASELINES.values(),
+    churn.ChurnModel,
+)
+CASES = [
+    Case(model.name, model, _customers, _customers_now, ("customer_id", "as_of"), "lifecycle_stage")
+    for model in CUSTOMER_MODELS
+]
+CASES.append(
+    Case(
+        "response",
+        ResponseModel,
+        _message_history,
+        _message_history,
+        ("customer_id", "message_key"),
+        "message_key",
+    )
+)
+
+every_model = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@cache
+def _fitted(case: Case) -> Any:
+    return case.make().fit(case.training())
+
+
+def test_names_are_unique() -> None:
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names)
+
+
+@every_model
+def test_it_has_a_name_features_and_frozen_params(case: Case) -> None:
+    model = case.make()
+    assert model.name == case.name
+    assert model.features
+    assert is_dataclass(model.params)
+    if fields(model.params):
+        with pytest.raises(AttributeError):
+            setattr(model.params, fields(model.params)[0].name, 1)
+
+
+@every_model
+def test_fit_returns_the_model_itself(case: Case) -> None:
+    model = case.make()
+    assert model.fit(case.training()) is model
+
+
+@every_model
+def test_every_row_gets_finite_numbers_in_the_order_asked(case: Case) -> None:
+    asked = case.asked().sample(fraction=1.0, shuffle=True, seed=5)
+    result = _fitted(case).predict(asked)
+    assert_frame_equal(result.select(case.key), asked.select(case.key))
+    assert result.null_count().sum_horizontal().item() == 0
+    for column in result.select(pl.col(pl.Float64, pl.Float32)):
+        assert column.is_finite().all(), column.name
+
+
+@every_model
+def test_a_rows_answer_does_not_depend_on_the_other_rows(case: Case) -> None:
+    asked = case.asked()
+    assert_frame_equal(_fitted(case).predict(asked).tail(7), _fitted(case).predict(asked.tail(7)))
+
+
+@every_model
+def test_an_empty_frame_gives_an_empty_result_of_the_same_columns(case: Case) -> None:
+    asked = case.asked()
+    empty = _fitted(case).predict(asked.clear())
+    assert empty.is_empty()
+    assert empty.schema == _fitted(case).predict(asked).schema
+
+
+@every_model
+def test_each_missing_feature_is_named_with_the_model(case: Case) -> None:
+    for feature in case.make().features:
+        with pytest.raises(MissingFeatureError) as raised:
+            _fitted(case).predict(case.asked().drop(feature))
+        assert case.name in str(raised.value)
+        assert feature in str(raised.value)
+
+
+@every_model
+def test_a_missing_feature_is_noticed_in_training_too(case: Case) -> None:
+    feature = case.make().features[0]
+    with pytest.raises(MissingFeatureError, match=feature):
+        case.make().fit(case.training().drop(feature))
+
+
+@every_model
+def test_predict_before_fit_says_so(case: Case) -> None:
+    with pytest.raises(NotFittedError, match=case.name):
+        case.make().predict(case.asked())
+
+
+@every_model
+def test_columns_it_does_not_need_change_nothing(case: Case) -> None:
+    protected = case.asked().with_columns(gender=pl.lit("f"), birth_date=pl.lit(date(1990, 1, 1)))
+    assert_frame_equal(_fitted(case).predict(protected), _fitted(case).predict(case.asked()))
+
+
+@every_model
+def test_the_same_training_gives_the_same_numbers(case: Case) -> None:
+    again = case.make().fit(case.training()).predict(case.asked())
+    assert_frame_equal(again, _fitted(case).predict(case.asked()), check_exact=True)
+
+
+@every_model
+def test_it_survives_pickling_whole(case: Case) -> None:
+    copy = pickle.loads(pickle.dumps(_fitted(case)))
+    assert_frame_equal(copy.predict(case.asked()), _fitted(case).predict(case.asked()), check_exact=True)
+
+
+@every_model
+def test_unknown_and_missing_categories_are_answered(case: Case) -> None:
+    for level in ("never seen before", None):
+        asked = case.asked().with_columns(pl.lit(level, dtype=pl.String).alias(case.category))
+        assert _fitted(case).predict(asked).height == asked.height
+
+
+@every_model
+def test_it_is_silent(case: Case, capfd: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        case.make().fit(case.training()).predict(case.asked())
+    assert capfd.readouterr() == ("", "")
+
+
+@every_model
+def test_neither_frame_is_changed(case: Case) -> None:
+    training, asked = case.training().clone(), case.asked().clone()
+    case.make().fit(training).predict(asked)
+    assert_frame_equal(training, case.training())
+    assert_frame_equal(asked, case.asked())

@@ -1,0 +1,478 @@
+"""Every recommender on a shop whose right answer is known, and the rules all of them keep."""
+
+import pickle
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from scipy.sparse import csr_matrix
+
+from models.model import MissingFeatureError, NotFittedError
+from models.recommend import (
+    Als,
+    Blend,
+    BuyAgain,
+    ItemNeighbours,
+    Popular,
+    Ranker,
+    SlotRules,
+    Snapshot,
+    evaluate_recommendations,
+    snapshots_by_date,
+)
+from models.recommend.blocks import top_mask
+from models.recommend.ease import item_weights
+from models.recommend.ranker import RankerParams
+from models.recommend.snapshot import INTERACTION_COLUMNS
+
+AS_OF = date(2025, 6, 1)
+EARLIER = date(2025, 5, 1)
+SOURCES = {"buy_again", "bought_together", "similar", "for_you", "recently_viewed", "popular"}
+
+
+def make_products(ids: list[str], as_of: date = AS_OF, **columns: Any) -> pl.DataFrame:
+    """A catalogue; columns given override one value for all or a list."""
+    values: dict[str, Any] = {
+        "as_of": as_of,
+        "category": None,
+        "price": 10.0,
+        "is_available": True,
+        "is_sensitive": False,
+        "is_consumable": False,
+        "units_30d": 0,
+        "buyers_30d": list(range(len(ids), 0, -1)),
+        "buyers_90d": 1,
+        "views_30d": 0,
+        "median_repurchase_days": None,
+    } | columns
+    lists = {name: value for name, value in values.items() if isinstance(value, list)}
+    single = {name: value for name, value in values.items() if not isinstance(value, list)}
+    return (
+        pl.DataFrame({"product_id": ids} | lists)
+        .with_columns(pl.lit(value).alias(name) for name, value in single.items())
+        .with_columns(pl.col("category").cast(pl.String), pl.col("median_repurchase_days").cast(pl.Float64))
+    )
+
+
+def make_interactions(bought: list[tuple[str, str, float]], as_of: date = AS_OF) -> pl.DataFrame:
+    """Purchases as (customer, product, days ago)."""
+    midnight = datetime.combine(as_of, time())
+    rows = [
+        {
+            "customer_id": customer,
+            "product_id": product,
+            "as_of": as_of,
+            "n_purchases": 1,
+            "n_units": 1,
+            "n_views": 0,
+            "n_carts": 0,
+            "last_purchased_at": midnight - timedelta(days=days),
+            "last_viewed_at": None,
+            "purchase_weight": 0.5 ** (days / 90),
+            "view_weight": 0.0,
+            "weight": 0.5 ** (days / 90),
+        }
+        for customer, product, days in bought
+    ]
+    schema = {
+        "customer_id": pl.String,
+        "product_id": pl.String,
+        "as_of": pl.Date,
+        "n_purchases": pl.Int32,
+        "n_units": pl.Int32,
+        "n_views": pl.Int32,
+        "n_carts": pl.Int32,
+        "last_purchased_at": pl.Datetime("us"),
+        "last_viewed_at": pl.Datetime("us"),
+        "purchase_weight": pl.Float64,
+        "view_weight": pl.Float64,
+        "weight": pl.Float64,
+    }
+    return pl.DataFrame(rows, schema=schema)
+
+
+def make_pairs(pairs: list[tuple[str, str]], as_of: date = AS_OF) -> pl.DataFrame:
+    """Both directions of products bought together, five times each."""
+    both = [*pairs, *((other, product) for product, other in pairs)]
+    return pl.DataFrame(
+        {
+            "product_id": [product for product, _ in both],
+            "other_product_id": [other for _, other in both],
+            "as_of": [as_of] * len(both),
+            "n_orders_together": [5] * len(both),
+            "lift": [4.0] * len(both),
+        },
+        schema={
+            "product_id": pl.String,
+            "other_product_id": pl.String,
+            "as_of": pl.Date,
+            "n_orders_together": pl.Int32,
+            "lift": pl.Float64,
+        },
+    )
+
+
+def make_customers(*ids: str) -> pl.DataFrame:
+    return pl.DataFrame({"customer_id": list(ids)}, schema={"customer_id": pl.String})
+
+
+@cache
+def two_tastes(as_of: date = AS_OF) -> Snapshot:
+    """Even customers buy even products, odd ones odd products; each lacks exactly one of his own kind: p<his number>."""
+    ids = [f"p{number:02d}" for number in range(20)]
+    bought = [
+        (f"c{customer:02d}", product, 10.0 + customer)
+        for customer in range(20)
+        for number, product in enumerate(ids)
+        if number % 2 == customer % 2 and number != customer
+    ]
+    pairs = [(a, b) for i, a in enumerate(ids) for j, b in enumerate(ids) if i < j and i % 2 == j % 2]
+    return Snapshot(
+        as_of,
+        make_interactions(bought, as_of),
+        make_products(ids, as_of, buyers_30d=9, median_repurchase_days=None),
+        make_pairs(pairs, as_of),
+    )
+
+
+def missing_purchases(as_of: date) -> pl.DataFrame:
+    """What each customer of `two_tastes` buys next: the product he lacks."""
+    return pl.DataFrame(
+        {
+            "customer_id": [f"c{number:02d}" for number in range(20)],
+            "product_id": [f"p{number:02d}" for number in range(20)],
+            "as_of": [as_of] * 20,
+            "n_purchases": [1] * 20,
+        }
+    )
+
+
+RANKER = Ranker(params=RankerParams(n_rounds=30, min_child_weight=0.1, min_lists=10, n_threads=1))
+RECOMMENDERS = (Popular(), BuyAgain(), ItemNeighbours(), Als(), Blend(), RANKER)
+WITH_TASTE = tuple(
+    recommender for recommender in RECOMMENDERS if recommender.name not in ("popular", "buy_again")
+)
+
+every_recommender = pytest.mark.parametrize("recommender", RECOMMENDERS, ids=lambda one: one.name)
+
+
+@cache
+def _fitted_ranker() -> Ranker:
+    return replace(RANKER).fit([two_tastes(EARLIER)], missing_purchases(EARLIER))
+
+
+def fitted(recommender: Any, **rules: Any) -> Any:
+    """The recommender after training on the earlier snapshot, under the rules."""
+    if isinstance(recommender, Ranker):
+        return replace(_fitted_ranker(), rules=SlotRules(**rules))
+    learnt = replace(recommender, rules=SlotRules(**rules))
+    return learnt.fit([two_tastes(EARLIER)], missing_purchases(EARLIER))
+
+
+@pytest.mark.parametrize("recommender", WITH_TASTE, ids=lambda one: one.name)
+def test_the_product_a_customer_of_this_taste_lacks_comes_first(recommender: Any) -> None:
+    lists = fitted(recommender, n=1, is_new_only=True).predict(
+        two_tastes(), make_customers(*(f"c{number:02d}" for number in range(20)))
+    )
+    assert lists["product_id"].to_list() == [f"p{number:02d}" for number in range(20)]
+    assert set(lists["source"]) <= {"bought_together", "similar", "for_you"}
+
+
+def test_buy_again_puts_the_recent_purchase_before_the_old_one() -> None:
+    snapshot = Snapshot(
+        AS_OF,
+        make_interactions([("ann", "old", 200), ("ann", "recent", 3)]),
+        make_products(["old", "recent", "hit"], buyers_30d=[1, 1, 50]),
+        make_pairs([]),
+    )
+    lists = BuyAgain().fit([], pl.DataFrame()).predict(snapshot, make_customers("ann"))
+    assert lists["product_id"].to_list() == ["recent", "old", "hit"]
+    assert lists["source"].to_list() == ["buy_again", "buy_again", "popular"]
+
+
+def test_a_viewed_product_is_called_recently_viewed() -> None:
+    interactions = make_interactions([("ann", "shoe", 5), ("bob", "shoe", 5)])
+    viewed = interactions.filter(pl.col("customer_id") == "ann").with_columns(
+        product_id=pl.lit("sock"),
+        n_purchases=pl.lit(0, pl.Int32),
+        n_units=pl.lit(0, pl.Int32),
+        n_views=pl.lit(3, pl.Int32),
+        last_purchased_at=pl.lit(None, pl.Datetime("us")),
+        last_viewed_at=pl.lit(datetime.combine(date(2025, 5, 30), time())),
+        purchase_weight=0.0,
+        view_weight=2.0,
+        weight=0.4,
+    )
+    snapshot = Snapshot(
+        AS_OF, pl.concat([interactions, viewed]), make_products(["shoe", "sock"]), make_pairs([])
+    )
+    for recommender in (Blend(), replace(fitted(RANKER))):
+        lists = recommender.predict(snapshot, make_customers("ann"))
+        sources = dict(zip(lists["product_id"], lists["source"], strict=True))
+        assert sources == {"shoe": "buy_again", "sock": "recently_viewed"}
+
+
+@every_recommender
+def test_the_frame_is_the_same_for_every_recommender(recommender: Any) -> None:
+    lists = fitted(recommender).predict(two_tastes(), make_customers("c03", "nobody", "c00"))
+    assert lists.schema == {
+        "customer_id": pl.String,
+        "rank": pl.Int32,
+        "product_id": pl.String,
+        "score": pl.Float64,
+        "source": pl.String,
+    }
+    assert lists["customer_id"].to_list() == ["c00"] * 10 + ["c03"] * 10 + ["nobody"] * 10
+    assert lists["rank"].to_list() == list(range(1, 11)) * 3
+    assert lists.is_duplicated().sum() == 0
+    assert lists.select("customer_id", "product_id").is_duplicated().sum() == 0
+    falling = lists.select((pl.col("score").diff() <= 0).over("customer_id").drop_nulls())
+    assert falling.to_series().drop_nulls().all()
+    assert set(lists["source"]) <= SOURCES
+    assert lists["score"].is_finite().all()
+
+
+@every_recommender
+def test_nobody_is_shown_what_is_sold_out_or_sensitive(recommender: Any) -> None:
+    snapshot = two_tastes()
+    products = snapshot.products.with_columns(
+        is_available=~pl.col("product_id").is_in(["p02", "p04"]),
+        is_sensitive=pl.col("product_id").is_in(["p05", "p07"]),
+    )
+    closed = replace(snapshot, products=products)
+    lists = fitted(recommender, n=20).predict(closed, make_customers("c00", "c01", "nobody"))
+    assert not set(lists["product_id"]) & {"p02", "p04", "p05", "p07"}
+    assert lists.group_by("customer_id").len()["len"].to_list() == [16, 16, 16]
+
+
+@every_recommender
+def test_a_customer_without_history_gets_what_is_popular(recommender: Any) -> None:
+    snapshot = two_tastes()
+    busy = replace(snapshot, products=make_products(snapshot.products["product_id"].to_list()))
+    lists = fitted(recommender, n=3).predict(busy, make_customers("nobody"))
+    assert lists["product_id"].to_list() == ["p00", "p01", "p02"]
+    assert lists["source"].to_list() == ["popular"] * 3
+    assert lists["score"].to_list() == pytest.approx([1.0, 0.95, 0.9])
+
+
+@every_recommender
+def test_a_customers_list_does_not_depend_on_who_else_is_asked(recommender: Any) -> None:
+    model = fitted(recommender)
+    together = model.predict(two_tastes(), make_customers("c00", "c01", "c02", "nobody"))
+    alone = model.predict(two_tastes(), make_customers("c02"))
+    assert_frame_equal(together.filter(pl.col("customer_id") == "c02"), alone)
+
+
+@every_recommender
+def test_the_order_of_rows_changes_nothing(recommender: Any) -> None:
+    snapshot = two_tastes()
+    shuffled = Snapshot(
+        AS_OF,
+        snapshot.interactions.sample(fraction=1.0, shuffle=True, seed=4),
+        snapshot.products.sample(fraction=1.0, shuffle=True, seed=5),
+        snapshot.pairs.sample(fraction=1.0, shuffle=True, seed=6),
+    )
+    customers = make_customers("c05", "c02", "nobody")
+    model = fitted(recommender)
+    assert_frame_equal(
+        model.predict(snapshot, customers), model.predict(shuffled, customers.reverse()), check_exact=True
+    )
+
+
+@every_recommender
+def test_it_survives_pickling_and_keeps_its_answers(recommender: Any) -> None:
+    model = fitted(recommender)
+    copy = pickle.loads(pickle.dumps(model))
+    customers = make_customers("c05", "c02")
+    assert_frame_equal(
+        copy.predict(two_tastes(), customers), model.predict(two_tastes(), customers), check_exact=True
+    )
+
+
+@every_recommender
+def test_an_empty_question_and_an_empty_shop_have_empty_answers(recommender: Any) -> None:
+    model = fitted(recommender)
+    answer = model.predict(two_tastes(), make_customers("c00"))
+    assert model.predict(two_tastes(), make_customers()).schema == answer.schema
+    assert model.predict(two_tastes(), make_customers()).is_empty()
+    nothing = Snapshot(
+        AS_OF,
+        make_interactions([]),
+        make_products([]).cast({"product_id": pl.String, "buyers_30d": pl.Int64}),
+        make_pairs([]),
+    )
+    assert model.predict(nothing, make_customers("c00")).is_empty()
+
+
+@every_recommender
+def test_a_shop_with_products_and_no_history_shows_the_catalogue(recommender: Any) -> None:
+    opening = Snapshot(AS_OF, make_interactions([]), make_products(["a", "b"], buyers_30d=0), make_pairs([]))
+    lists = fitted(recommender).predict(opening, make_customers("ann"))
+    assert lists["product_id"].to_list() == ["a", "b"]
+
+
+def test_the_ranker_learns_twice_the_same() -> None:
+    first, second = (
+        replace(RANKER, booster=None, n_lists=None).fit([two_tastes(EARLIER)], missing_purchases(EARLIER))
+        for _ in range(2)
+    )
+    customers = make_customers("c00", "c01")
+    assert_frame_equal(
+        first.predict(two_tastes(), customers), second.predict(two_tastes(), customers), check_exact=True
+    )
+
+
+def test_the_ranker_stands_on_the_blend_rule_while_labels_are_few() -> None:
+    model = Ranker().fit([two_tastes(EARLIER)], missing_purchases(EARLIER))
+    assert model.n_lists == 20
+    assert model.basis == "blend rule: too few labels"
+    customers = make_customers("c00", "nobody")
+    assert_frame_equal(model.predict(two_tastes(), customers), Blend().predict(two_tastes(), customers))
+    assert _fitted_ranker().basis == "learnt ranking"
+
+
+def test_the_ranker_reads_only_labels_of_its_snapshots() -> None:
+    later = missing_purchases(AS_OF)
+    model = Ranker().fit([two_tastes(EARLIER)], later)
+    assert model.n_lists == 0
+
+
+def test_an_unfitted_ranker_says_so() -> None:
+    with pytest.raises(NotFittedError, match="ranker"):
+        Ranker().predict(two_tastes(), make_customers("c00"))
+
+
+def test_a_category_fills_at_most_its_share_while_there_are_others() -> None:
+    ids = [f"p{number}" for number in range(8)]
+    snapshot = Snapshot(
+        AS_OF,
+        make_interactions([("ann", product, 1.0 + n) for n, product in enumerate(ids)]),
+        make_products(ids, category=["tea"] * 6 + ["cup"] * 2),
+        make_pairs([]),
+    )
+    ann = make_customers("ann")
+    free = BuyAgain(rules=SlotRules(n=4)).predict(snapshot, ann)
+    assert free["product_id"].to_list() == ["p0", "p1", "p2", "p3"]
+    varied = BuyAgain(rules=SlotRules(n=4, max_category_share=0.5)).predict(snapshot, ann)
+    assert varied["product_id"].to_list() == ["p0", "p1", "p6", "p7"]
+    longer = BuyAgain(rules=SlotRules(n=6, max_category_share=0.5)).predict(snapshot, ann)
+    assert longer["product_id"].to_list() == ["p0", "p1", "p2", "p3", "p6", "p7"]
+
+
+@pytest.mark.parametrize(("n", "share", "word"), [(0, 1.0, "n must"), (5, 0.0, "max_category_share")])
+def test_impossible_slot_rules_are_refused(n: int, share: float, word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        SlotRules(n=n, max_category_share=share)
+
+
+def test_a_snapshot_names_the_columns_it_lacks() -> None:
+    snapshot = two_tastes()
+    for column in INTERACTION_COLUMNS:
+        with pytest.raises(MissingFeatureError, match=column):
+            replace(snapshot, interactions=snapshot.interactions.drop(column))
+    with pytest.raises(MissingFeatureError, match="lift"):
+        replace(snapshot, pairs=snapshot.pairs.drop("lift"))
+
+
+def test_a_snapshot_refuses_rows_of_another_date() -> None:
+    with pytest.raises(ValueError, match="2025-05-01"):
+        replace(two_tastes(), products=two_tastes(EARLIER).products)
+
+
+def test_frames_of_several_dates_become_one_snapshot_each() -> None:
+    frames = [two_tastes(AS_OF), two_tastes(EARLIER)]
+    snapshots = snapshots_by_date(
+        pl.concat([one.interactions for one in frames]),
+        pl.concat([one.products for one in frames]),
+        pl.concat([one.pairs for one in frames]),
+    )
+    assert [one.as_of for one in snapshots] == [EARLIER, AS_OF]
+    assert_frame_equal(snapshots[1].interactions, two_tastes().interactions)
+
+
+def test_evaluation_counts_hits_among_customers_with_history() -> None:
+    labels = pl.concat(
+        [
+            missing_purchases(AS_OF).head(2),
+            pl.DataFrame(
+                {"customer_id": ["stranger"], "product_id": ["p00"], "as_of": [AS_OF], "n_purchases": [1]}
+            ),
+        ]
+    )
+    scores = evaluate_recommendations(ItemNeighbours(), two_tastes(), labels)
+    assert scores.metrics["n_customers"] == 2
+    assert scores.metrics["recall_20"] == 1.0
+    assert scores.metrics["new_ndcg_10"] == 1.0
+    assert scores.metrics["ndcg_10"] == pytest.approx(1 / np.log2(11))
+    assert scores.metrics["coverage_10"] == 1.0
+    assert scores.per_customer["customer_id"].to_list() == ["c00", "c01"]
+
+
+def test_ease_is_the_closed_form_solution() -> None:
+    history = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
+    inverse = np.linalg.inv(history.T @ history + 2.0 * np.eye(3))
+    expected = -inverse / np.diag(inverse)
+    np.fill_diagonal(expected, 0.0)
+    weights = item_weights(csr_matrix(history), ridge=2.0, max_products=10)
+    np.testing.assert_allclose(weights.score(csr_matrix(np.eye(3))), expected, rtol=1e-6)
+    fewer = item_weights(csr_matrix(history), ridge=2.0, max_products=2)
+    assert fewer.products.tolist() == [0, 1]
+    assert fewer.score(csr_matrix(history)).shape == (4, 3)
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 5), min_size=6, max_size=6), min_size=1, max_size=5), st.integers(0, 7)
+)
+def test_the_best_cells_are_positive_and_no_better_one_is_left_out(rows: list[list[int]], k: int) -> None:
+    scores = np.array(rows, dtype=np.float64)
+    mask = top_mask(scores, k)
+    for row, chosen in zip(scores, mask, strict=True):
+        assert (row[chosen] > 0).all()
+        assert chosen.sum() >= min(k, (row > 0).sum())
+        if chosen.any() and (~chosen).any() and k:
+            assert row[~chosen].max() <= row[chosen].min()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 14), st.integers(1, 300)), max_size=40),
+    st.integers(1, 12),
+    st.sampled_from([0.3, 0.5, 1.0]),
+    st.booleans(),
+    st.sets(st.integers(0, 14), max_size=5),
+)
+def test_slots_are_full_distinct_and_allowed_whatever_the_history(
+    bought: list[tuple[int, int, int]], n: int, share: float, is_new_only: bool, closed: set[int]
+) -> None:
+    unique = {(customer, product): days for customer, product, days in bought}
+    ids = [f"p{number:02d}" for number in range(15)]
+    snapshot = Snapshot(
+        AS_OF,
+        make_interactions([(f"c{c}", ids[p], float(days)) for (c, p), days in unique.items()]),
+        make_products(
+            ids,
+            category=[f"k{number % 3}" for number in range(15)],
+            is_available=[number not in closed for number in range(15)],
+        ),
+        make_pairs([("p00", "p01")]),
+    )
+    rules = SlotRules(n=n, max_category_share=share, is_new_only=is_new_only)
+    lists = Blend(rules=rules).predict(snapshot, make_customers(*(f"c{number}" for number in range(5))))
+    owned = {(f"c{c}", ids[p]) for c, p in unique} if is_new_only else set()
+    for number in range(5):
+        own = lists.filter(pl.col("customer_id") == f"c{number}")
+        showable = {
+            product
+            for i, product in enumerate(ids)
+            if i not in closed and (f"c{number}", product) not in owned
+        }
+        assert own["rank"].to_list() == list(range(1, min(n, len(showable)) + 1))
+        assert own["product_id"].n_unique() == own.height
+        assert set(own["product_id"]) <= showable
