@@ -11,7 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from assets.dbt import Dbt, build_args, feature_vars, warehouse_vars
 from assets.home import Home
 from assets.owners import DATA_ENGINEERING
-from assets.partitions import daily
+from assets.partitions import daily, one_day_per_run
 
 WAREHOUSE = "warehouse"
 FEATURES = "features"
@@ -46,7 +46,13 @@ def build_dbt_assets(manifest: Path) -> list[dg.AssetsDefinition]:
     ) -> Iterator[Any]:
         yield from dbt.stream(context, build_args([f"tag:{WAREHOUSE}"], warehouse_vars(home)))
 
-    @dbt_assets(name=FEATURES, select=f"tag:{FEATURES}", partitions_def=daily, **common)
+    @dbt_assets(
+        name=FEATURES,
+        select=f"tag:{FEATURES}",
+        partitions_def=daily,
+        backfill_policy=one_day_per_run,
+        **common,
+    )
     def features(
         context: dg.AssetExecutionContext, dbt: dg.ResourceParam[Dbt], home: dg.ResourceParam[Home]
     ) -> Iterator[Any]:

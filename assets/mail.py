@@ -12,7 +12,7 @@ from assets.home import Home
 from assets.mail_files import MailFolder
 from assets.metadata import table
 from assets.owners import MARKETING
-from assets.partitions import daily
+from assets.partitions import daily, one_day_per_run
 from mail.subjects import render_subjects
 from mail.variables import with_variables
 
@@ -25,6 +25,7 @@ DEADLINE = "0 2 * * *"
 @dg.asset(
     group_name="plan",
     partitions_def=daily,
+    backfill_policy=one_day_per_run,
     io_manager_key="plan_io",
     ins={
         "plan_decisions": dg.AssetIn(input_manager_key="decisions_io"),
@@ -65,7 +66,10 @@ def send_plan(
 
 
 @dg.asset_check(
-    asset=send_plan, blocking=True, description="Every customer of the decisions has exactly one row."
+    asset=send_plan,
+    partitions_def=daily,
+    blocking=True,
+    description="Every customer of the decisions has exactly one row.",
 )
 def one_row_per_customer(send_plan: pl.DataFrame) -> dg.AssetCheckResult:
     """Fails on a customer with two rows, or a send without subject, minute or products' order."""
@@ -82,6 +86,7 @@ def one_row_per_customer(send_plan: pl.DataFrame) -> dg.AssetCheckResult:
 @dg.asset(
     group_name="plan",
     partitions_def=daily,
+    backfill_policy=one_day_per_run,
     deps=[send_plan],
     owners=MARKETING,
     kinds={"duckdb"},

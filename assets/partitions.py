@@ -14,6 +14,9 @@ FIRST_DAY = date(1996, 1, 1)
 daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1)
 weekly = dg.WeeklyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), day_offset=1, end_offset=1)
 
+one_day_per_run = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+"""A backfill of daily assets runs its days one after the other: a plan looks at the plans of the week before."""
+
 
 def training_week(day: date) -> date:
     """The Monday on or before `day`: the key of the models that plan it."""

@@ -12,7 +12,7 @@ from assets.landing.layout import events_day_path, events_schema_path, table_pat
 from assets.mail_files import MailFolder
 from assets.metadata import table
 from assets.owners import MARKETING
-from assets.partitions import daily
+from assets.partitions import daily, one_day_per_run
 from mail.variables import personal_flags
 from models.policy.decide import decide
 from models.policy.inputs import PlanInputs, empty_frame
@@ -35,6 +35,7 @@ SCORES = ("score_value", "score_churn", "score_send_time", "score_recommendation
 @dg.asset(
     group_name="plan",
     partitions_def=daily,
+    backfill_policy=one_day_per_run,
     io_manager_key="decisions_io",
     ins={
         **{name: dg.AssetIn(input_manager_key="features_io") for name in FEATURES},

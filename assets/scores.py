@@ -9,7 +9,7 @@ import polars as pl
 from assets.mail_files import MailFolder
 from assets.metadata import table
 from assets.owners import DATA_SCIENCE
-from assets.partitions import daily
+from assets.partitions import daily, one_day_per_run
 from assets.registry import Registry, Version
 from assets.training import CHURN, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
 from models.recommend import Snapshot
@@ -29,6 +29,7 @@ def _spec(features: tuple[str, ...], model: str | None, kinds: set[str]) -> dict
     return {
         "group_name": "scores",
         "partitions_def": daily,
+        "backfill_policy": one_day_per_run,
         "io_manager_key": "scores_io",
         "owners": DATA_SCIENCE,
         "kinds": kinds,

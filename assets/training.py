@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 
 from assets.dbt import Dbt, build_args, snapshot_vars
-from assets.history import first_event_day, require_history
+from assets.history import NoHistoryError, first_event_day, require_history
 from assets.home import Home
 from assets.metadata import plot, table
 from assets.owners import DATA_SCIENCE
@@ -33,7 +33,7 @@ LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS = QUESTIONS = (
 PURCHASE_DAYS = 30
 """Length of the window in which a purchase makes a recommendation right."""
 
-N_PURCHASE_WINDOWS = 2
+N_PURCHASE_WINDOWS = 3
 CODE_VERSION = "1"
 
 
@@ -59,9 +59,15 @@ class TrainingDates:
 
 def training_dates(week: date, first_day: date) -> TrainingDates:
     """The dates that a history from `first_day` on allows."""
-    windows = (week - timedelta(days=PURCHASE_DAYS * back) for back in range(N_PURCHASE_WINDOWS, 0, -1))
-    products = tuple(day for day in windows if day - first_day >= timedelta(days=PURCHASE_DAYS))
+    products = tuple(
+        day for day in purchase_windows(week) if day - first_day >= timedelta(days=PURCHASE_DAYS)
+    )
     return TrainingDates(plan_snapshots(week, first_day), products, week)
+
+
+def purchase_windows(week: date) -> list[date]:
+    """First days of the windows, end to end, whose purchases say which recommendations were right; oldest first."""
+    return [week - timedelta(days=PURCHASE_DAYS * back) for back in range(N_PURCHASE_WINDOWS, 0, -1)]
 
 
 def build_training_snapshots(upstream: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -165,14 +171,18 @@ def _send_time(tables: TrainingSet, champion: str | None) -> Lesson:
 
 
 def _recommendations(tables: TrainingSet, champion: str | None) -> Lesson:
+    now = tables["feat_product"]["as_of"].max()
+    if not isinstance(now, date):
+        raise NoHistoryError(
+            "cannot learn what to recommend: no product is known; put products.* in the landing folder"
+        )
     labels = tables["label_purchases"]
     snapshots = snapshots_by_date(
         tables["feat_interactions"], tables["feat_product"], tables["feat_basket_pairs"]
     )
-    dates = set(labels["as_of"].unique())
-    return learn_recommendations(
-        [s for s in snapshots[:-1] if s.as_of in dates] + [snapshots[-1]], labels, PURCHASE_DAYS, champion
-    )
+    labelled = set(labels["as_of"].unique()) & set(purchase_windows(now))
+    earlier = [snapshot for snapshot in snapshots[:-1] if snapshot.as_of in labelled]
+    return learn_recommendations([*earlier, snapshots[-1]], labels, PURCHASE_DAYS, champion)
 
 
 lifetime_value = _question(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 
@@ -42,6 +47,22 @@ def run_job(
             causes or f"run {run_id} of {job} failed; its log is in the UI: `sendplan ui dagster`"
         )
     return result
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing on standard output from here: libraries and dbt talk while they work. It all is in the run's own log."""
+    sys.stdout.flush()
+    terminal = os.dup(1)
+    with warnings.catch_warnings(), Path(os.devnull).open("w") as nowhere:
+        warnings.simplefilter("ignore")
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            os.dup2(terminal, 1)
+            os.close(terminal)
 
 
 def _follow(on_step: OnStep, total: int) -> Callable[[dg.EventLogEntry], None]:

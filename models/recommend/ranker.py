@@ -31,7 +31,7 @@ class RankerParams:
     subsample: float = 0.8
     colsample_bytree: float = 0.7
     reg_lambda: float = 5.0
-    n_threads: int = 2
+    n_threads: int = 1
     seed: int = 17
     min_lists: int = 100
 

@@ -109,15 +109,18 @@ def test_the_shop_is_seen_in_the_features(features: Path) -> None:
     tables = read_features(features)
     customers = tables["feat_customer"].filter(pl.col("as_of") == PLAN_DATE)
     assert customers.height > 250
-    assert customers["n_orders"].sum() > 50
-    assert 0.05 < customers["n_human_opens_90d"].sum() / customers["n_emails_90d"].sum() < 0.5
+    totals = customers.select(pl.col("n_orders", "n_human_opens_90d", "n_emails_90d").sum()).row(
+        0, named=True
+    )
+    assert totals["n_orders"] > 50
+    assert 0.05 < totals["n_human_opens_90d"] / totals["n_emails_90d"] < 0.5
     assert set(tables["triggers"]["trigger_key"]) >= {
         "welcome",
         "cart_abandoned",
         "post_purchase",
         "win_back",
     }
-    assert tables["feat_interactions"]["weight"].min() > 0
+    assert (tables["feat_interactions"]["weight"] > 0).all()
 
 
 def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:

@@ -145,10 +145,22 @@ def test_later_events_change_nothing(
     world: World, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     later = data.draw(st.lists(_later_event(world), min_size=1, max_size=60))
-    raw = _copy(world.dbt.raw, tmp_path_factory.mktemp("later"))
-    events = pl.read_parquet(raw / "events" / "all" / "events.parquet")
-    added = [{"event_id": f"later-{number}", **event} for number, event in enumerate(later)]
-    _write_events(raw, pl.concat([events, _frame(events.schema, added)]))
+    raw = _with_later(world, tmp_path_factory.mktemp("later"), later)
+    _assert_same(world.compiled.tables(raw), world.expected)
+
+
+def test_what_the_next_day_completes_changes_nothing(world: World, tmp_path: Path) -> None:
+    """Each of these ends something that the last seconds of the day before began."""
+    customer = world.customers[0]
+    later: list[dict[str, object]] = [
+        {"event": "Email Link Clicked", "message_id": "edge", "customer_id": customer, "url": "/b"},
+        {"event": "Email Delivered", "message_id": "edge", "customer_id": customer},
+        {"event": "Email Sent", "message_id": "another", "customer_id": customer},
+        {"event": "Page Viewed", "anonymous_id": "edge", "customer_id": customer},
+        {"event": "Order Completed", "order_id": "edge", "customer_id": customer, "price": 99.0},
+        {"event": "Order Refunded", "order_id": "edge", "customer_id": customer, "price": 9.0},
+    ]
+    raw = _with_later(world, tmp_path, [{"occurred_at": MIDNIGHT, **event} for event in later])
     _assert_same(world.compiled.tables(raw), world.expected)
 
 
@@ -218,6 +230,15 @@ def _ids(events: pl.DataFrame, column: str) -> list[str]:
 
 def _frame(schema: pl.Schema, rows: list[dict[str, object]]) -> pl.DataFrame:
     return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
+
+
+def _with_later(world: World, folder: Path, later: list[dict[str, object]]) -> Path:
+    """The world's raw tables with these events added."""
+    raw = _copy(world.dbt.raw, folder)
+    events = pl.read_parquet(raw / "events" / "all" / "events.parquet")
+    added = [{"event_id": f"later-{number}", **event} for number, event in enumerate(later)]
+    _write_events(raw, pl.concat([events, _frame(events.schema, added)]))
+    return raw
 
 
 def _copy(raw: Path, folder: Path) -> Path:
