@@ -18,6 +18,7 @@ from mail.variables import with_variables
 
 KEY_COLUMNS = ("plan_date", "customer_id", "action", "reason", "message_key", "send_at_local", "subject")
 PREVIEW_COLUMNS = ("customer_id", "action", "message_key", "send_at_local", "subject", "explanation")
+DECIMALS = 6
 DEADLINE = "0 2 * * *"
 """When the plan's sends begin (UTC)."""
 
@@ -56,6 +57,7 @@ def send_plan(
     )
     texts = render_subjects(sends, catalogue).select("customer_id", "subject", "preheader")
     plan = plan_decisions.join(texts, on="customer_id", how="left", maintain_order="left")
+    plan = plan.with_columns(pl.col(pl.Float64).round(DECIMALS))
     first = [name for name in KEY_COLUMNS if name in plan.columns]
     plan = plan.select(*first, "preheader", pl.exclude(*first, "preheader"))
     mailed = plan.filter(pl.col("action") == "send")

@@ -7,7 +7,8 @@ import sys
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager, redirect_stderr
 from datetime import date
 from pathlib import Path
 
@@ -24,23 +25,43 @@ class RunFailedError(RuntimeError):
 
 
 def run_job(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, day: date, on_step: OnStep
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    day: date,
+    on_step: OnStep,
+    done: AbstractSet[str] = frozenset(),
 ) -> dg.ExecuteInProcessResult:
     """Run one partition of a job and wait for it.
+
+    Args:
+        definitions: see `pipelines.definitions.build_defs`.
+        instance: where the run is recorded.
+        job: its name.
+        day: the partition.
+        on_step: told of every step.
+        done: asset groups to leave out, because a run just before this one has made them.
 
     Raises:
         RunFailedError: a step failed or a blocking check did not pass.
     """
     resolved = definitions.resolve_job_def(job)
     run_id = str(uuid.uuid4())
-    instance.add_event_listener(run_id, _follow(on_step, total=len(resolved.graph.node_defs)))
-    result = resolved.execute_in_process(
-        partition_key=day.isoformat(),
-        instance=instance,
-        raise_on_error=False,
-        run_config=QUIET,
-        run_id=run_id,
-    )
+    graph = resolved.asset_layer.asset_graph
+    keys = [
+        key for key in resolved.asset_layer.executable_asset_keys if graph.get(key).group_name not in done
+    ]
+    steps = {graph.assets_def_for_key(key).op.name for key in keys}
+    instance.add_event_listener(run_id, _follow(on_step, total=len(steps)))
+    with _silent():
+        result = resolved.execute_in_process(
+            partition_key=day.isoformat(),
+            instance=instance,
+            raise_on_error=False,
+            run_config=QUIET,
+            run_id=run_id,
+            asset_selection=keys if done else None,
+        )
     if not result.success:
         causes = "\n".join(_causes(result))
         raise RunFailedError(
@@ -51,10 +72,10 @@ def run_job(
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing on standard output from here: libraries and dbt talk while they work. It all is in the run's own log."""
+    """Nothing is printed from here: dbt and libraries talk while they work. What matters is in the run's own log."""
     sys.stdout.flush()
     terminal = os.dup(1)
-    with warnings.catch_warnings(), Path(os.devnull).open("w") as nowhere:
+    with warnings.catch_warnings(), Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
         warnings.simplefilter("ignore")
         os.dup2(nowhere.fileno(), 1)
         try:

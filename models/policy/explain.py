@@ -31,9 +31,10 @@ SOURCE_NAMES: Mapping[str, str] = MappingProxyType(
         "context": "what brought it up",
         "goes_with": "what goes with it",
         "buy_again": "what they buy again",
-        "bought_together": "bought together with their orders",
-        "similar": "similar to what they like",
+        "bought_together": "what is often bought with their orders",
+        "similar": "what resembles their purchases",
         "for_you": "their taste",
+        "recently_viewed": "what they looked at lately",
         "popular": "bestsellers",
     }
 )

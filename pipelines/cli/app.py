@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import click
 import typer
@@ -27,6 +28,8 @@ for module in (sample, work, look):
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage or settings."""
+    # Libraries' notes to developers (beta parameters, missing type hints) tell a user of the command nothing.
+    warnings.simplefilter("ignore")
     try:
         code = app(standalone_mode=False)
     except click.ClickException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, Protocol
@@ -15,7 +16,8 @@ from rich.table import Table
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 stdout = Console()
-stderr = Console(stderr=True)
+# Bound to the stream of now, so that progress goes on where a run's own output is turned away.
+stderr = Console(file=sys.stderr)
 
 
 class Advance(Protocol):

@@ -54,6 +54,7 @@ def train(
 
 def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
     """Train what is missing, run `daily_plan`, and sum up the plan."""
+    from assets.features import WAREHOUSE
     from assets.partitions import training_week
     from assets.registry import Registry
     from assets.training import QUESTIONS
@@ -67,12 +68,14 @@ def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
         definitions = build_defs(settings)
         registry = Registry(settings.home.registry_db, settings.home.artifacts)
         is_trained = all(registry.at_week(question, week) for question in QUESTIONS)
+    done: set[str] = set()
     with open_instance(settings.home) as instance:
         if not is_trained:
             with progress(f"train {week}", as_json) as advance:
                 run_job(definitions, instance, "weekly_training", week, _steps(advance))
+            done = {"raw", WAREHOUSE}
         with progress(f"plan {day}", as_json) as advance:
-            run_job(definitions, instance, "daily_plan", day, _steps(advance))
+            run_job(definitions, instance, "daily_plan", day, _steps(advance), done)
     return {**summary(settings, day), "seconds": round(time.monotonic() - start, 1)}
 
 
