@@ -66,7 +66,7 @@ def _customers(inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
         inputs.feat_eligibility,
         inputs.score_value.drop("model_version"),
         inputs.score_churn.drop("model_version"),
-        inputs.score_send_time.drop("model_version"),
+        inputs.score_send_time.drop("model_version").rename({"basis": "send_time_basis"}),
         inputs.personal,
     ):
         joined = joined.join(frame, on="customer_id", how="left")

@@ -40,6 +40,18 @@ SOURCE_NAMES: Mapping[str, str] = MappingProxyType(
 )
 """Source of a product as a marketer would say it; a source not listed is named as it is."""
 
+TIME_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "own sends": "when they are likeliest to open",
+        "own opens": "when they usually open",
+        "own visits: no sends yet": "when they are usually about",
+        "population": "when readers in general are likeliest to open",
+        "visits: no sends yet": "when customers in general are about",
+        "prior": "a usual hour for reading, as nothing is known yet",
+    }
+)
+"""Basis of a send time as a marketer would say it."""
+
 
 def _counted(n: pl.Expr, noun: str) -> pl.Expr:
     """'1 mail', '2 mails'; null for null."""
@@ -133,9 +145,13 @@ def _why_then() -> pl.Expr:
         .then(pl.format("{} as a test of another hour", moment))
         .when(pl.col("is_flat_time"))
         .then(pl.format("{}, in the first hour outside quiet time", moment))
-        .when(pl.col("n_sends") > 0)
-        .then(pl.format("{}, when they are likeliest to open", moment))
-        .otherwise(pl.format("{}, when readers in general are likeliest to open", moment))
+        .otherwise(
+            pl.format(
+                "{}, {}",
+                moment,
+                pl.col("send_time_basis").replace_strict(dict(TIME_REASONS), default="the best hour known"),
+            )
+        )
     )
 
 
@@ -144,7 +160,7 @@ def explain_sends(sends: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         sends: the decision with its facts: subject_product_name, subject_category, offer_label,
-            discount_share, price_sensitivity, min_price_sensitivity, n_sends, days_since_last_order, the is_
+            discount_share, price_sensitivity, min_price_sensitivity, send_time_basis, days_since_last_order, the is_
             flags.
         messages: message_key, name, explanations.
 

@@ -68,6 +68,7 @@ PLAN_COLUMNS: Mapping[str, Column] = MappingProxyType(
         "send_at_local": Column(_TIME, "The same on the recipient's clock."),
         "timezone": Column(_TEXT, "Recipient's IANA time zone."),
         "timezone_basis": Column(_TEXT, "own, country (its usual zone) or utc (nothing known)."),
+        "send_time_basis": Column(_TEXT, "What the hour rests on: own sends, visits, population or prior."),
         "tone": Column(_TEXT, "Tone of voice."),
         "subject_variant": Column(_TEXT, "Subject line used."),
         "layout": Column(_TEXT, "Layout of the body."),

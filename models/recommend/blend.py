@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 import polars as pl
 
-from models.recommend.candidates import Retrieval, RetrievalParams
+from models.recommend.candidates import RetrievalParams, retrieval
 from models.recommend.slots import SlotRules, fill_slots
 from models.recommend.snapshot import Snapshot
 
@@ -32,7 +32,7 @@ class Blend:
     def predict(self, snapshot: Snapshot, customers: pl.DataFrame) -> pl.DataFrame:
         """As `Recommender.predict`; source is the tier."""
         ids = customers["customer_id"]
-        candidates = Retrieval(snapshot, self.retrieval).candidates(ids)
+        candidates = retrieval(snapshot, self.retrieval).candidates(ids)
         tiers = [
             candidates.filter(pl.col(f"{tier}_score") > 0).select(
                 "customer",

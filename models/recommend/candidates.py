@@ -4,6 +4,7 @@ Dense customer x product blocks of bounded size; no learning from labels happens
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -36,6 +37,12 @@ class RetrievalParams:
 
 
 RETRIEVERS = ("buy_again", "viewed", "bought_together", "similar", "for_you", "popular")
+
+
+@lru_cache(maxsize=4)
+def retrieval(snapshot: Snapshot, params: RetrievalParams) -> "Retrieval":
+    """The retrievers of a snapshot; those of the last few are kept, as every method asks for the same ones."""
+    return Retrieval(snapshot, params)
 
 
 class Retrieval:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.model import NotFittedError
 from models.recommend.blend import Blend
-from models.recommend.candidates import Retrieval, RetrievalParams
+from models.recommend.candidates import Retrieval, RetrievalParams, retrieval
 from models.recommend.features import FEATURES, candidate_features
 from models.recommend.slots import SlotRules, fill_slots
 from models.recommend.snapshot import Snapshot
@@ -74,15 +74,15 @@ class Ranker:
         ids = customers["customer_id"]
         if self.booster is None:
             return Blend(retrieval=self.params.retrieval, rules=self.rules).predict(snapshot, customers)
-        retrieval = Retrieval(snapshot, self.params.retrieval)
+        retrievers = retrieval(snapshot, self.params.retrieval)
         batches = [
-            self._predict_batch(retrieval, snapshot, ids[start : start + BATCH_CUSTOMERS])
+            self._predict_batch(retrievers, snapshot, ids[start : start + BATCH_CUSTOMERS])
             for start in range(0, max(len(ids), 1), BATCH_CUSTOMERS)
         ]
         return pl.concat(batches).sort("customer_id", "rank")
 
-    def _predict_batch(self, retrieval: Retrieval, snapshot: Snapshot, ids: pl.Series) -> pl.DataFrame:
-        rows = candidate_features(retrieval.candidates(ids), snapshot, ids)
+    def _predict_batch(self, retrievers: Retrieval, snapshot: Snapshot, ids: pl.Series) -> pl.DataFrame:
+        rows = candidate_features(retrievers.candidates(ids), snapshot, ids)
         score = self._score(rows)
         scored = rows.select("customer", "product", score=pl.Series(score), source=slot_source())
         return fill_slots(scored, snapshot, ids, self.rules)
@@ -98,7 +98,7 @@ class Ranker:
             .join(snapshot.product_codes(), on="product_id", how="inner")
             .select("customer", "product", relevant=pl.lit(1, pl.Int8))
         )
-        candidates = Retrieval(snapshot, self.params.retrieval).candidates(ids)
+        candidates = retrieval(snapshot, self.params.retrieval).candidates(ids)
         return (
             candidate_features(candidates, snapshot, ids)
             .join(relevant, on=["customer", "product"], how="left", maintain_order="left")

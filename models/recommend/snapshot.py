@@ -43,15 +43,15 @@ PRODUCT_COLUMNS = (
 PAIR_COLUMNS = ("product_id", "other_product_id", "as_of", "n_orders_together", "lift")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """The shop as it was known at `as_of`, each frame holding that date alone.
 
     interactions: `feat_interactions`, one row per customer and product he touched (profiling allowed).
     products: `feat_product`, one row per product; rows decide what may be shown.
     pairs: `feat_basket_pairs`, products bought in one order.
-    Row order of the frames does not matter. Raises `MissingFeatureError` naming absent columns, `ValueError`
-    where a frame holds another date.
+    Row order of the frames does not matter. Two snapshots are the same only if they are one object.
+    Raises `MissingFeatureError` naming absent columns, `ValueError` where a frame holds another date.
     """
 
     as_of: date

@@ -426,11 +426,11 @@ def test_a_send_is_explained_by_its_own_facts() -> None:
             n_orders=10,
             revenue_total=1000.0,
             margin_total=400.0,
-            discount_share=0.4,
+            discount_share=0.5,
         ),
         feat_product=catalogue(("runner", True, False)).with_columns(name=pl.lit("Aero runner")),
         score_send_time=world.score_send_time.with_columns(
-            p_open_by_hour=pl.lit([1.0 if h == 32 else 0.1 for h in range(168)]), n_sends=12
+            p_open_by_hour=pl.lit([1.0 if h == 32 else 0.1 for h in range(168)]), basis=pl.lit("own sends")
         ),
         messages=CATALOGUE.frames()["messages"].filter(message_key="cart_abandoned"),
     )
@@ -439,7 +439,7 @@ def test_a_send_is_explained_by_its_own_facts() -> None:
     clock = row["send_at_local"].strftime("%H:%M")
     hours = int((row["send_at"] - row["triggered_at"]).total_seconds() // 3600)
     assert row["explanation"] == (
-        f"Left Aero runner in the cart {hours} hours ago; free shipping because 40 % of what they bought was on "
+        f"Left Aero runner in the cart {hours} hours ago; free shipping because 50 % of what they bought was on "
         f"discount; Tuesday {clock}, when they are likeliest to open."
     )
     assert row["offer_key"] == "free_shipping" and row["coupon"].startswith("SHIP-")

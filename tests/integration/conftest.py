@@ -1,0 +1,79 @@
+"""The shop that the tests of the whole product share, planned once; and its copy, planned twice more."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+from planned_shop import DAY, LATER, Shop, simulated
+
+QUERY = "select count(*), count(distinct plan_date || customer_id), count(explanation) from send_plan"
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The shop, trained and planned for `DAY`. Read-only; `shop.copy` gives one to change."""
+    shop = simulated(tmp_path_factory.mktemp("shop"))
+    shop.train_and_plan()
+    return shop
+
+
+@dataclass(frozen=True)
+class Replanned:
+    """A copy of the shop, planned by the command line for `LATER` and then for `DAY` again.
+
+    Attributes:
+        shop: the copy.
+        code: exit code of either command.
+        later: what the first printed, with --json.
+        again: what the second printed.
+        rewritten: which files of `DAY` the second command wrote.
+        answers: what queries on marketing.duckdb returned while the first command ran.
+        failures: the errors of such queries.
+    """
+
+    shop: Shop
+    code: tuple[int, int]
+    later: str
+    again: str
+    rewritten: set[str]
+    answers: list[tuple[int, int, int]]
+    failures: list[str]
+
+
+@pytest.fixture(scope="session")
+def replanned(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Replanned:
+    """Two commands in other processes, the first while somebody reads the marketer's database."""
+    root = tmp_path_factory.mktemp("replanned")
+    copy = shop.copy(root / "home")
+    answers, failures = [], []
+    first = copy.start(root / "first", "plan", "--date", LATER, "--json")
+    for answer in _asked_while(first, copy.home.marketing):
+        (failures if isinstance(answer, str) else answers).append(answer)
+    before = {name: file.stat().st_mtime_ns for name, file in copy.files_of(DAY).items()}
+    second = copy.start(root / "second", "plan", "--date", DAY)
+    code = (first.wait(), second.wait())
+    after = {name: file.stat().st_mtime_ns for name, file in copy.files_of(DAY).items()}
+    return Replanned(
+        shop=copy,
+        code=code,
+        later=(root / "first.out").read_text(),
+        again=(root / "second.out").read_text(),
+        rewritten={name for name in after if after[name] != before.get(name)},
+        answers=answers,
+        failures=failures,
+    )
+
+
+def _asked_while(process: "subprocess.Popen[bytes]", database: Path) -> Iterator[tuple[int, int, int] | str]:
+    """The answer to a query, or the error, twenty times a second until the process ends."""
+    while process.poll() is None:
+        try:
+            with duckdb.connect(str(database), read_only=True) as connection:
+                yield from connection.execute(QUERY).fetchall()
+        except duckdb.Error as error:
+            yield str(error)
+        time.sleep(0.05)
