@@ -13,10 +13,10 @@ from assets.mail_files import MailFolder
 from assets.metadata import table
 from assets.owners import MARKETING
 from assets.partitions import daily, one_day_per_run
+from assets.plan_columns import column_schema, plan_columns
 from mail.subjects import render_subjects
 from mail.variables import with_variables
 
-KEY_COLUMNS = ("plan_date", "customer_id", "action", "reason", "message_key", "send_at_local", "subject")
 PREVIEW_COLUMNS = ("customer_id", "action", "message_key", "send_at_local", "subject", "explanation")
 DECIMALS = 6
 DEADLINE = "0 2 * * *"
@@ -36,6 +36,7 @@ DEADLINE = "0 2 * * *"
     owners=MARKETING,
     kinds={"jinja2", "parquet"},
     code_version="1",
+    metadata={"dagster/column_schema": column_schema()},
     freshness_policy=dg.FreshnessPolicy.cron(deadline_cron=DEADLINE, lower_bound_delta=timedelta(hours=2)),
 )
 def send_plan(
@@ -58,8 +59,7 @@ def send_plan(
     texts = render_subjects(sends, catalogue).select("customer_id", "subject", "preheader")
     plan = plan_decisions.join(texts, on="customer_id", how="left", maintain_order="left")
     plan = plan.with_columns(pl.col(pl.Float64).round(DECIMALS))
-    first = [name for name in KEY_COLUMNS if name in plan.columns]
-    plan = plan.select(*first, "preheader", pl.exclude(*first, "preheader"))
+    plan = plan.select(plan_columns())
     mailed = plan.filter(pl.col("action") == "send")
     return dg.Output(
         plan,

@@ -28,6 +28,9 @@ from mlflow.pyfunc.model import PythonModel
 from models.lessons.lesson import Lesson
 from models.model import Model
 
+UNUSED_EXPERIMENT = "0"
+"""MLflow makes an experiment "Default" with every store; nothing is ever logged there."""
+
 CHAMPION, CHALLENGER = "champion", "challenger"
 REQUIREMENTS = [
     f"{name}=={installed(name)}" for name in ("numpy", "polars", "xgboost", "scikit-learn", "implicit")
@@ -132,6 +135,12 @@ class Registry:
         loaded = mlflow.pyfunc.load_model(f"models:/{version.question}/{version.number}")
         return loaded.unwrap_python_model().model
 
+    def comparison(self, version: Version) -> pl.DataFrame:
+        """The contest a version comes from: one row per method with its metrics on the holdout, simplest first."""
+        _ = self._client
+        text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/comparison.csv")
+        return pl.read_csv(text.encode(), infer_schema_length=None)
+
     def record(self, question: str, week: date, fingerprint: str, lesson: Lesson) -> Version:
         """Log a week's lesson as a run, register its champion and challenger, and move the aliases."""
         client = self._client
@@ -169,6 +178,9 @@ class Registry:
         experiment = client.get_experiment_by_name(question)
         if experiment is not None:
             return str(experiment.experiment_id)
+        unused = client.get_experiment(UNUSED_EXPERIMENT)
+        if unused.lifecycle_stage == "active":
+            client.delete_experiment(UNUSED_EXPERIMENT)
         return client.create_experiment(question, artifact_location=(self._artifacts / question).as_uri())
 
 

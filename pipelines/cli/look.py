@@ -70,7 +70,13 @@ def ui(
             *(scripts / "mlflow", "server", "--backend-store-uri", f"sqlite:///{home.registry_db}"),
             *("--serve-artifacts", "--artifacts-destination", home.artifacts, "--port", str(port or 5000)),
         ]
-    environment = {**os.environ, "SENDPLAN_HOME": str(home.root), "SENDPLAN_LANDING": str(home.landing)}
+    # Libraries note beta parameters at every start of every process.
+    environment = {
+        **os.environ,
+        "SENDPLAN_HOME": str(home.root),
+        "SENDPLAN_LANDING": str(home.landing),
+        "PYTHONWARNINGS": "ignore",
+    }
     raise typer.Exit(subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode)
 
 

@@ -44,12 +44,15 @@ def train(
 ) -> None:
     """Train the models of a week on what was known before its Monday, and compare them with their baselines."""
     settings = Settings.from_env(landing=landing)
-    versions = train_week(settings, plan_day(as_of, _today()), as_json)
+    models = train_week(settings, plan_day(as_of, _today()), as_json)
     if as_json:
-        print_json({"models": versions})
-    else:
-        rows("Models", ["question", "week", "champion", "why"], [tuple(v.values()) for v in versions])
-        stdout.print("Compare the runs: [bold]sendplan ui mlflow[/]")
+        print_json({"models": models})
+        return
+    for model in models:
+        header = list(model["contest"][0])
+        body = [tuple(_short(value) for value in row.values()) for row in model["contest"]]
+        rows(f"{model['question']}: {model['why']}", header, body)
+    stdout.print("Plots, parameters and models: [bold]sendplan ui mlflow[/]")
 
 
 def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
@@ -95,7 +98,13 @@ def train_week(settings: Settings, day: date, as_json: bool) -> list[dict[str, A
     registry = Registry(settings.home.registry_db, settings.home.artifacts)
     champions = [registry.at_week(question, week) for question in QUESTIONS]
     return [
-        {"question": v.question, "week": v.week, "champion": v.method, "why": v.decision}
+        {
+            "question": v.question,
+            "week": v.week,
+            "champion": v.method,
+            "why": v.decision,
+            "contest": registry.comparison(v).to_dicts(),
+        }
         for v in champions
         if v is not None
     ]
@@ -151,6 +160,10 @@ def _steps(advance: Any) -> Any:
         advance(step, done / total)
 
     return on_step
+
+
+def _short(value: object) -> object:
+    return f"{value:.4f}" if isinstance(value, float) else value
 
 
 def _today() -> date:
