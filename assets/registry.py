@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,15 +68,19 @@ class Version:
         return f"{self.question}@{alias(self.week)}"
 
 
-class _Pickled(PythonModel):
-    """A fitted model as MLflow keeps it: data frames of pandas at MLflow's border, Polars inside."""
+with warnings.catch_warnings():
+    # MLflow asks for type hints, which it then takes for a schema; the signature is logged instead.
+    warnings.simplefilter("ignore")
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    class _Pickled(PythonModel):
+        """A fitted model as MLflow keeps it: data frames of pandas at MLflow's border, Polars inside."""
 
-    def predict(self, context, model_input, params=None):
-        """Answer rows of pandas. Without type hints: MLflow would take them for a schema."""
-        return self.model.predict(pl.from_pandas(model_input)).to_pandas()
+        def __init__(self, model: Model) -> None:
+            self.model = model
+
+        def predict(self, context, model_input, params=None):
+            """Answer rows of pandas. Without type hints: MLflow would take them for a schema."""
+            return self.model.predict(pl.from_pandas(model_input)).to_pandas()
 
 
 def alias(week: date) -> str:
@@ -107,6 +112,7 @@ class Registry:
 
     @property
     def _client(self) -> MlflowClient:
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         # Alembic and MLflow announce every step of the store's creation and every model logged.
         for name in ("alembic", "mlflow"):
             logging.getLogger(name).setLevel(logging.ERROR)
@@ -136,10 +142,11 @@ class Registry:
         return loaded.unwrap_python_model().model
 
     def comparison(self, version: Version) -> pl.DataFrame:
-        """The contest a version comes from: one row per method with its metrics on the holdout, simplest first."""
+        """The contest a version comes from: one row per method with the metrics known on the holdout, simplest first."""
         _ = self._client
         text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/comparison.csv")
-        return pl.read_csv(text.encode(), infer_schema_length=None)
+        contest = pl.read_csv(text.encode(), infer_schema_length=None).fill_nan(None)
+        return contest.select(metric for metric in contest if metric.null_count() < contest.height)
 
     def record(self, question: str, week: date, fingerprint: str, lesson: Lesson) -> Version:
         """Log a week's lesson as a run, register its champion and challenger, and move the aliases."""

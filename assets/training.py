@@ -34,7 +34,7 @@ PURCHASE_DAYS = 30
 """Length of the window in which a purchase makes a recommendation right."""
 
 N_PURCHASE_WINDOWS = 3
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,15 @@ def split_sends(sends: pl.DataFrame, test_days: int = 30) -> SendSplit | None:
     newest = sends["sent_at"].max()
     if not isinstance(newest, datetime):
         return None
-    cut = datetime(newest.year, newest.month, newest.day) - timedelta(days=test_days)  # noqa: DTZ001
+    return split_sends_at(
+        sends,
+        datetime(newest.year, newest.month, newest.day) - timedelta(days=test_days),  # noqa: DTZ001
+    )
+
+
+def split_sends_at(sends: pl.DataFrame, cut: datetime) -> SendSplit | None:
+    """`label_sends` cut at a moment; None if either part is empty."""
+    require(sends, SENDS, "send time: sends")
     train = sends.filter(pl.col("sent_at") + timedelta(hours=24) <= cut)
     test = sends.filter(pl.col("sent_at") >= cut)
     return SendSplit(cut, train, test) if train.height and test.height else None

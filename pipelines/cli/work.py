@@ -43,15 +43,20 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train the models of a week on what was known before its Monday, and compare them with their baselines."""
+    import polars as pl
+
     settings = Settings.from_env(landing=landing)
     models = train_week(settings, plan_day(as_of, _today()), as_json)
     if as_json:
         print_json({"models": models})
         return
     for model in models:
-        header = list(model["contest"][0])
-        body = [tuple(_short(value) for value in row.values()) for row in model["contest"]]
-        rows(f"{model['question']}: {model['why']}", header, body)
+        contest = pl.DataFrame(model["contest"])
+        figures = contest.drop("method").transpose(
+            include_header=True, header_name="holdout", column_names=contest["method"]
+        )
+        body = [tuple(_short(value) for value in row) for row in figures.iter_rows()]
+        rows(f"{model['question']}: {model['why']}", figures.columns, body)
     stdout.print("Plots, parameters and models: [bold]sendplan ui mlflow[/]")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 from planned_shop import DAY, LATER, Shop, simulated
@@ -19,6 +20,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shop = simulated(tmp_path_factory.mktemp("shop"))
     shop.train_and_plan()
     return shop
+
+
+@pytest.fixture(scope="session")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    """The definitions on a home folder in which nothing has been made."""
+    return Shop.at(tmp_path_factory.mktemp("definitions")).definitions()
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,7 @@ class Shop:
 
     def copy(self, root: Path, *leave_out: str) -> "Shop":
         """The same shop in another folder, to be changed."""
-        shutil.copytree(
-            self.home.root, root, ignore=shutil.ignore_patterns(*leave_out), dirs_exist_ok=True
-        )
+        shutil.copytree(self.home.root, root, ignore=shutil.ignore_patterns(*leave_out), dirs_exist_ok=True)
         return Shop.at(root)
 
     def definitions(self) -> dg.Definitions:

@@ -168,7 +168,9 @@ def test_the_marketing_database_holds_the_published_plan(shop: Shop, plan: pl.Da
     assert table.equals(plan.cast({name: dtype for name, dtype in table.schema.items()}))
 
 
-def test_the_marketing_database_answers_while_a_plan_is_made(replanned: Replanned, plan: pl.DataFrame) -> None:
+def test_the_marketing_database_answers_while_a_plan_is_made(
+    replanned: Replanned, plan: pl.DataFrame
+) -> None:
     assert replanned.code == (0, 0)
     assert replanned.failures == []
     assert len(replanned.answers) > 50
@@ -186,15 +188,11 @@ def test_the_marketing_database_holds_every_published_day(replanned: Replanned) 
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_each_question_has_an_experiment_with_its_baselines_and_a_champion(
-    shop: Shop, question: str
-) -> None:
+def test_each_question_has_an_experiment_with_its_baselines_and_a_champion(shop: Shop, question: str) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{shop.home.registry_db}")
     experiment = client.get_experiment_by_name(question)
     (run,) = client.search_runs([experiment.experiment_id])
-    compared = {
-        method for metric, _, method in (name.partition("/") for name in run.data.metrics) if method
-    }
+    compared = {method for metric, _, method in (name.partition("/") for name in run.data.metrics) if method}
     assert METHODS[question] <= compared
     values = {method: run.data.metrics[f"{METRIC[question]}/{method}"] for method in METHODS[question]}
     assert len(set(values.values())) > 1

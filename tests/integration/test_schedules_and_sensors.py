@@ -1,0 +1,128 @@
+"""What starts runs by itself: two calendars and new files in the landing folder."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.clock import FixedClock
+from assets.home import Home
+from assets.partitions import daily, weekly
+from pipelines.schedules import daily_plan_schedule, weekly_training_schedule
+from pipelines.sensors import landing_sensor
+
+NOW = datetime(2025, 7, 2, 15)
+
+
+def tick(definitions: dg.Definitions, schedule: dg.ScheduleDefinition, at: datetime) -> dg.RunRequest:
+    """The one run that a schedule asks for at a time."""
+    context = dg.build_schedule_context(
+        scheduled_execution_time=at.replace(tzinfo=UTC), repository_def=definitions.get_repository_def()
+    )
+    data = schedule.evaluate_tick(context)
+    (request,) = data.run_requests or []
+    return request
+
+
+def test_the_daily_schedule_plans_the_day_that_has_just_begun(definitions: dg.Definitions) -> None:
+    request = tick(definitions, daily_plan_schedule, datetime(2025, 7, 2, 0, 30))
+    assert (request.partition_key, request.run_key) == ("2025-07-02", "2025-07-02")
+    assert daily.has_partition_key("2025-07-02", current_time=datetime(2025, 7, 2, 0, 30, tzinfo=UTC))
+    assert not daily.has_partition_key("2025-07-03", current_time=datetime(2025, 7, 2, 0, 30, tzinfo=UTC))
+
+
+def test_the_weekly_schedule_trains_for_the_week_that_has_just_begun(definitions: dg.Definitions) -> None:
+    request = tick(definitions, weekly_training_schedule, datetime(2025, 6, 30, 0, 5))
+    assert (request.partition_key, request.run_key) == ("2025-06-30", "2025-06-30")
+    assert weekly.has_partition_key("2025-06-30", current_time=datetime(2025, 6, 30, 0, 5, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "job"),
+    [(daily_plan_schedule, "daily_plan"), (weekly_training_schedule, "weekly_training")],
+)
+def test_schedules_run_in_utc(schedule: dg.ScheduleDefinition, job: str) -> None:
+    assert (schedule.job_name, schedule.execution_timezone) == (job, "UTC")
+
+
+def test_models_are_trained_before_the_plan_of_their_day() -> None:
+    minute, hour, _, _, weekday = weekly_training_schedule.cron_schedule.split()
+    assert weekday == "1"
+    plan_minute, plan_hour, *_ = daily_plan_schedule.cron_schedule.split()
+    assert (int(hour), int(minute)) < (int(plan_hour), int(plan_minute))
+    assert int(plan_hour) < 2
+
+
+class Watch:
+    """The landing sensor, looked at again and again as the daemon does."""
+
+    def __init__(self, home: Home, definitions: dg.Definitions) -> None:
+        self.home = home
+        self.repository = definitions.get_repository_def()
+        self.cursor: str | None = None
+
+    def look(self, at: datetime = NOW) -> list[dg.RunRequest]:
+        """One tick; what it asks for. The cursor is carried on."""
+        context = dg.build_sensor_context(
+            cursor=self.cursor,
+            resources={"home": self.home, "clock": FixedClock(at)},
+            repository_def=self.repository,
+        )
+        data = landing_sensor.evaluate_tick(context)
+        self.cursor, self.said = data.cursor, data.skip_message
+        return list(data.run_requests or [])
+
+
+@pytest.fixture
+def watch(tmp_path: Path, definitions: dg.Definitions) -> Watch:
+    home = Home(tmp_path, tmp_path / "landing")
+    home.landing.mkdir()
+    return Watch(home, definitions)
+
+
+def test_an_empty_landing_folder_starts_nothing(watch: Watch) -> None:
+    assert watch.look() == watch.look() == []
+    assert watch.said == f"{watch.home.landing} holds no files yet"
+
+
+def test_a_landing_folder_that_is_not_there_starts_nothing(watch: Watch) -> None:
+    watch.home.landing.rmdir()
+    assert watch.look() == []
+
+
+def test_new_files_start_one_run_once_they_are_quiet(watch: Watch) -> None:
+    (watch.home.landing / "events.csv").write_text("event_id,event,occurred_at\n")
+    assert watch.look() == []
+    assert "waiting for it to be quiet" in (watch.said or "")
+    (request,) = watch.look()
+    assert request.partition_key == "2025-07-02"
+    assert request.run_key is not None
+    assert request.run_key.startswith("2025-07-02-")
+    assert watch.look() == []
+    assert watch.said == "nothing new in the landing folder"
+
+
+def test_a_file_still_growing_is_waited_for(watch: Watch) -> None:
+    file = watch.home.landing / "events.csv"
+    for lines in range(1, 4):
+        file.write_text("event_id,event,occurred_at\n" * lines)
+        assert watch.look() == []
+    assert len(watch.look()) == 1
+
+
+def test_a_changed_file_starts_another_run(watch: Watch) -> None:
+    file = watch.home.landing / "events.csv"
+    file.write_text("one")
+    watch.look()
+    (first,) = watch.look()
+    file.write_text("another")
+    assert watch.look() == []
+    (second,) = watch.look()
+    assert first.run_key != second.run_key
+    assert watch.look() == []
+
+
+def test_hidden_files_are_no_news(watch: Watch) -> None:
+    (watch.home.landing / ".events.csv.part").write_text("half")
+    assert watch.look() == watch.look() == []
