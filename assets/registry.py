@@ -68,19 +68,15 @@ class Version:
         return f"{self.question}@{alias(self.week)}"
 
 
-with warnings.catch_warnings():
-    # MLflow asks for type hints, which it then takes for a schema; the signature is logged instead.
-    warnings.simplefilter("ignore")
+class _Pickled(PythonModel):
+    """A fitted model as MLflow keeps it: data frames of pandas at MLflow's border, Polars inside."""
 
-    class _Pickled(PythonModel):
-        """A fitted model as MLflow keeps it: data frames of pandas at MLflow's border, Polars inside."""
+    def __init__(self, model: Model) -> None:
+        self.model = model
 
-        def __init__(self, model: Model) -> None:
-            self.model = model
-
-        def predict(self, context, model_input, params=None):
-            """Answer rows of pandas. Without type hints: MLflow would take them for a schema."""
-            return self.model.predict(pl.from_pandas(model_input)).to_pandas()
+    def predict(self, context, model_input, params=None):
+        """Answer rows of pandas. Without type hints: MLflow would take them for a schema."""
+        return self.model.predict(pl.from_pandas(model_input)).to_pandas()
 
 
 def alias(week: date) -> str:

@@ -15,9 +15,9 @@ import polars as pl
 from assets.dbt import EXECUTABLE
 from assets.history import first_event_day
 from assets.home import Home
+from assets.mail_files import MailFolder
 from assets.registry import Registry
 from assets.training import QUESTIONS
-from mail.catalogue import load_catalogue
 from pipelines.settings import Settings
 
 MIN_FREE_GB = 2
@@ -78,7 +78,9 @@ def _environment(settings: Settings) -> Iterator[Finding]:
 
 def _messages(settings: Settings) -> Iterator[Finding]:
     try:
-        catalogue = load_catalogue(settings.mail)
+        folder = MailFolder(settings.mail)
+        catalogue = folder.catalogue()
+        folder.policy(date.min)
     except ValueError as error:
         yield Finding("messages", False, str(error), "mend the file named above")
     else:

@@ -65,7 +65,7 @@ PLAN_COLUMNS: Mapping[str, Column] = MappingProxyType(
         ),
         "is_control": Column(pl.Boolean(), "Member of the control group, whatever the action."),
         "send_at": Column(_TIME, "Minute of sending (UTC)."),
-        "send_at_local": Column(_TIME, "The same on the recipient's clock."),
+        "send_at_local": Column(_TIME, "Minute of sending on the recipient's clock."),
         "timezone": Column(_TEXT, "Recipient's IANA time zone."),
         "timezone_basis": Column(_TEXT, "own, country (its usual zone) or utc (nothing known)."),
         "send_time_basis": Column(_TEXT, "What the hour rests on: own sends, visits, population or prior."),

@@ -29,7 +29,7 @@ for module in (sample, work, look):
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage or settings."""
     # Libraries' notes to developers (beta parameters, missing type hints) tell a user of the command nothing.
-    warnings.simplefilter("ignore")
+    warnings.showwarning = lambda *_, **__: None
     try:
         code = app(standalone_mode=False)
     except click.ClickException as error:

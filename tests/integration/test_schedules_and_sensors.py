@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.partitions.context import partition_loading_context
 
 from assets.clock import FixedClock
 from assets.home import Home
@@ -28,14 +29,15 @@ def tick(definitions: dg.Definitions, schedule: dg.ScheduleDefinition, at: datet
 def test_the_daily_schedule_plans_the_day_that_has_just_begun(definitions: dg.Definitions) -> None:
     request = tick(definitions, daily_plan_schedule, datetime(2025, 7, 2, 0, 30))
     assert (request.partition_key, request.run_key) == ("2025-07-02", "2025-07-02")
-    assert daily.has_partition_key("2025-07-02", current_time=datetime(2025, 7, 2, 0, 30, tzinfo=UTC))
-    assert not daily.has_partition_key("2025-07-03", current_time=datetime(2025, 7, 2, 0, 30, tzinfo=UTC))
+    with partition_loading_context(datetime(2025, 7, 2, 0, 30, tzinfo=UTC)):
+        assert daily.get_last_partition_key() == "2025-07-02"
 
 
 def test_the_weekly_schedule_trains_for_the_week_that_has_just_begun(definitions: dg.Definitions) -> None:
     request = tick(definitions, weekly_training_schedule, datetime(2025, 6, 30, 0, 5))
     assert (request.partition_key, request.run_key) == ("2025-06-30", "2025-06-30")
-    assert weekly.has_partition_key("2025-06-30", current_time=datetime(2025, 6, 30, 0, 5, tzinfo=UTC))
+    with partition_loading_context(datetime(2025, 6, 30, 0, 5, tzinfo=UTC)):
+        assert weekly.get_last_partition_key() == "2025-06-30"
 
 
 @pytest.mark.parametrize(
