@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import uuid
 import warnings
@@ -115,4 +116,6 @@ def _causes(result: dg.ExecuteInProcessResult) -> Iterator[str]:
             while error is not None and error.cause is not None:
                 error = error.cause
             if error is not None and error.cls_name != "DagsterAssetCheckFailedError":
-                yield f"{event.step_key}: {error.message.strip()}"
+                # The message starts with the error's module and class, which tell a user nothing.
+                text = re.sub(rf"^[\w.]*{error.cls_name}: ", "", error.message.strip())
+                yield f"{event.step_key}: {text}"

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from command_line import SETTINGS, Command, Said
 
-from pipelines.cli import main
+from pipelines.cli import main, output
+
+WIDTH = 500
+"""Columns of the terminal: no message is broken into lines."""
 
 
 @pytest.fixture
@@ -18,8 +21,11 @@ def sendplan(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
     def run(*arguments: object, home: Path = tmp_path / "home", **variables: str) -> Said:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["sendplan", *map(str, arguments)])
-            for name, value in {"SENDPLAN_HOME": str(home), "COLUMNS": "400", **variables}.items():
+            for name, value in {"SENDPLAN_HOME": str(home), "COLUMNS": str(WIDTH), **variables}.items():
                 patch.setenv(name, value)
+            patch.setattr(output.stderr, "file", sys.stderr)
+            for console in (output.stdout, output.stderr):
+                patch.setattr(console, "width", WIDTH)
             capfd.readouterr()
             with pytest.raises(SystemExit) as ended:
                 main()

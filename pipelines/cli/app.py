@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 
-import click
 import typer
 
 from pipelines.cli import look, sample, work
@@ -32,10 +31,10 @@ def main() -> None:
     warnings.showwarning = lambda *_, **__: None
     try:
         code = app(standalone_mode=False)
-    except click.ClickException as error:
+    except typer.TyperException as error:
         error.show()
         sys.exit(USAGE)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         report_error("stopped; what was finished is kept, and running again goes on from there")
         sys.exit(FAILED)
     except SettingsError as error:

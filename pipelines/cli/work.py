@@ -63,6 +63,7 @@ def train(
 def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
     """Train what is missing, run `daily_plan`, and sum up the plan."""
     from assets.features import WAREHOUSE
+    from assets.mail_files import MailFolder
     from assets.partitions import training_week
     from assets.registry import Registry
     from assets.training import QUESTIONS
@@ -73,6 +74,9 @@ def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
     start = time.monotonic()
     week = training_week(day)
     with progress("prepare", as_json):
+        # A mistake in a message file is worth knowing before the models are trained.
+        folder = MailFolder(settings.mail)
+        folder.catalogue(), folder.policy(day)
         definitions = build_defs(settings)
         registry = Registry(settings.home.registry_db, settings.home.artifacts)
         is_trained = all(registry.at_week(question, week) for question in QUESTIONS)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -50,7 +51,7 @@ def test_the_graph_is_one_flow_from_raw_events_to_the_marketing_database(graph: 
             reached.add(key)
             waiting += [*nodes[key].parent_keys, *nodes[key].child_keys]
     assert reached == set(nodes)
-    for earlier, later in zip(PATH, PATH[1:], strict=False):
+    for earlier, later in pairwise(PATH):
         assert dg.AssetKey(earlier) in ancestors(graph, dg.AssetKey(later)), (earlier, later)
 
 
