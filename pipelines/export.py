@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from assets.home import Home
-from assets.parquet import write_parquet
+from assets.storage import replace_bytes, replace_parquet
 
 PERSONAL = ("email", "first_name", "last_name")
+FORMULA = r"^[=+\-@\t\r]"
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
@@ -21,7 +22,8 @@ class ExportError(ValueError):
 def export_plan(home: Home, day: date, to: Path) -> int:
     """Write the plan of `day` to `to` (.csv, .parquet or .jsonl) and return the number of rows.
 
-    In CSV, lists are joined with "|".
+    In CSV, lists are joined with "|", and a text that a spreadsheet would take for a formula gets an apostrophe before it:
+    names come from sign-up forms.
 
     Raises:
         ExportError: no plan for that day, or another suffix.
@@ -39,14 +41,19 @@ def export_plan(home: Home, day: date, to: Path) -> int:
         "plan_date", "customer_id", *PERSONAL, pl.exclude("plan_date", "customer_id", *PERSONAL)
     )
     if to.suffix == ".parquet":
-        write_parquet(frame, to)
+        replace_parquet(to, frame)
         return frame.height
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
-    aside = to.with_name(f".{to.name}.part")
-    to.parent.mkdir(parents=True, exist_ok=True)
     if to.suffix == ".csv":
-        frame.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join("|")).write_csv(aside)
-    else:
-        frame.write_ndjson(aside)
-    aside.replace(to)
+        frame = frame.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join("|"))
+        frame = frame.with_columns(
+            _as_text(name) for name, dtype in frame.schema.items() if dtype == pl.String
+        )
+    text = frame.write_csv() if to.suffix == ".csv" else frame.write_ndjson()
+    replace_bytes(to, text.encode())
     return frame.height
+
+
+def _as_text(column: str) -> pl.Expr:
+    text = pl.col(column)
+    return pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).alias(column)

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from assets.parquet import write_parquet
+from assets.storage import replace_parquet
 
 
 class MissingTableError(FileNotFoundError):
@@ -29,7 +29,7 @@ class ParquetIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
         """Write the frame; a reader sees the old file or the new one, never a part."""
         path = self._path(context)
-        write_parquet(obj, path)
+        replace_parquet(path, obj)
         context.add_output_metadata({"path": dg.MetadataValue.path(path), "dagster/row_count": obj.height})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:

@@ -28,7 +28,7 @@ from assets.landing.manifest import FileEntry, Manifest, TableState
 from assets.landing.merging import FILE, Merged, contested_ids, merge, settle
 from assets.landing.reading import ROW, FileRejectedError, read
 from assets.landing.report import IngestReport, TableReport
-from assets.landing.storage import replace_parquet
+from assets.storage import replace_parquet
 
 __all__ = ["IngestReport", "LandingError", "TableReport", "ingest"]
 

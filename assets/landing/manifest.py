@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assets.landing.contract import CONTRACT_VERSION
 from assets.landing.report import TableReport
-from assets.landing.storage import replace_bytes
+from assets.storage import replace_bytes
 
 
 class FileEntry(BaseModel):

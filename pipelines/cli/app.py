@@ -6,6 +6,7 @@ import sys
 import warnings
 
 import typer
+from typer._click.exceptions import ClickException
 
 from pipelines.cli import look, sample, work
 from pipelines.cli.output import report_error
@@ -31,7 +32,7 @@ def main() -> None:
     warnings.showwarning = lambda *_, **__: None
     try:
         code = app(standalone_mode=False)
-    except typer.TyperException as error:
+    except ClickException as error:
         error.show()
         sys.exit(USAGE)
     except (typer.Abort, KeyboardInterrupt):
