@@ -15,6 +15,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.alive import bury_dead_runs, held_while_alive
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 OnStep = Callable[[str, int, int], None]
@@ -54,7 +56,8 @@ def run_job(
     ]
     steps = {graph.assets_def_for_key(key).op.name for key in keys}
     instance.add_event_listener(run_id, _follow(on_step, total=len(steps)))
-    with _silent():
+    bury_dead_runs(instance)
+    with held_while_alive(instance, run_id), _silent():
         result = resolved.execute_in_process(
             partition_key=day.isoformat(),
             instance=instance,
