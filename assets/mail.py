@@ -17,7 +17,8 @@ from assets.plan_columns import column_schema, plan_columns
 from mail.subjects import render_subjects
 from mail.variables import with_variables
 
-PREVIEW_COLUMNS = ("customer_id", "action", "message_key", "send_at_local", "subject", "explanation")
+# No subject: it may hold a name, and the event log keeps what it is told.
+PREVIEW_COLUMNS = ("customer_id", "message_key", "subject_variant", "send_at_local", "explanation")
 DECIMALS = 6
 DEADLINE = "0 2 * * *"
 """When the plan's sends begin (UTC)."""
@@ -58,7 +59,7 @@ def send_plan(
     )
     texts = render_subjects(sends, catalogue).select("customer_id", "subject", "preheader")
     plan = plan_decisions.join(texts, on="customer_id", how="left", maintain_order="left")
-    plan = plan.with_columns(pl.col(pl.Float64).round(DECIMALS))
+    plan = plan.with_columns((pl.selectors.float() - pl.selectors.starts_with("propensity")).round(DECIMALS))
     plan = plan.select(plan_columns())
     mailed = plan.filter(pl.col("action") == "send")
     return dg.Output(
@@ -74,7 +75,7 @@ def send_plan(
     description="Every customer of the decisions has exactly one row.",
 )
 def one_row_per_customer(send_plan: pl.DataFrame) -> dg.AssetCheckResult:
-    """Fails on a customer with two rows, or a send without subject, minute or products' order."""
+    """Fails on a customer with two rows, or a send without subject, minute or message id."""
     repeated = send_plan["customer_id"].is_duplicated().sum()
     sends = send_plan.filter(pl.col("action") == "send")
     incomplete = sends.filter(pl.any_horizontal(pl.col("subject", "send_at", "message_id").is_null())).height

@@ -15,7 +15,7 @@ daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offse
 weekly = dg.WeeklyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), day_offset=1, end_offset=1)
 
 one_day_per_run = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
-"""A backfill of daily assets runs its days one after the other: a plan looks at the plans of the week before."""
+"""A backfill makes one run per day; the tag `sendplan/one_at_a_time` makes them follow one another."""
 
 
 def training_week(day: date) -> date:

@@ -79,7 +79,7 @@ def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
     name="raw",
     specs=[_asset_spec(table) for table in TABLES.values()],
     check_specs=[spec for table in TABLES.values() for spec in _check_specs(table)],
-    pool="raw",
+    pool="duckdb",
 )
 def raw_tables(
     context: dg.AssetExecutionContext,

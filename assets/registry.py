@@ -159,23 +159,32 @@ class Registry:
             _log_lesson(lesson)
             roles = {verdict.winner: CHAMPION, verdict.runner_up: CHALLENGER}
             numbers = {roles[method]: _log_model(question, lesson, method) for method in lesson.fitted}
-        for role, number in numbers.items():
+        newest = self.champion(question, date.max)
+        is_newest = newest is None or newest.week <= week
+        client.set_registered_model_alias(question, alias(week), numbers[CHAMPION])
+        if is_newest:
+            for role in (CHAMPION, CHALLENGER):
+                if role in numbers:
+                    client.set_registered_model_alias(question, role, numbers[role])
+                elif newest is not None:
+                    client.delete_registered_model_alias(question, role)
+        # `champions` sees a version by its role: set last, so that what is seen is complete.
+        for role, number in sorted(numbers.items(), key=lambda item: item[0] == CHAMPION):
             tags = {
                 "week": week.isoformat(),
                 "method": verdict.winner if role == CHAMPION else str(verdict.runner_up),
                 "fingerprint": fingerprint,
                 "decision": verdict.reason,
-                # `champions` sees a version by its role, so that is set last.
                 "role": role,
             }
             for key, value in tags.items():
                 client.set_model_version_tag(question, number, key, value)
-        client.set_registered_model_alias(question, alias(week), numbers[CHAMPION])
-        newest = self.champion(question, date.max)
-        if newest is not None and newest.run_id == run.info.run_id:
-            for role, number in numbers.items():
-                client.set_registered_model_alias(question, role, number)
         return next(v for v in self.champions(question, week) if v.run_id == run.info.run_id)
+
+    def prepare(self, questions: Iterable[str]) -> None:
+        """Make the store and an experiment per question, before several processes ask for them at once."""
+        for question in questions:
+            self._experiment(self._client, question)
 
     def _experiment(self, client: MlflowClient, question: str) -> str:
         experiment = client.get_experiment_by_name(question)

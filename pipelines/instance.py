@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets.home import Home
 from pipelines.settings import PROJECT
+from pipelines.shops import claim
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:
@@ -18,7 +19,8 @@ def open_instance(home: Home) -> dg.DagsterInstance:
 
 
 def prepare_instance(home: Home) -> None:
-    """Put `dagster.yaml` where Dagster looks for it, and say where that is in `DAGSTER_HOME`."""
+    """Put `dagster.yaml` where Dagster looks for it, say where that is in `DAGSTER_HOME`, and claim the home."""
+    claim(home)
     home.dagster.mkdir(parents=True, exist_ok=True)
     source, target = PROJECT / "dagster.yaml", home.dagster / "dagster.yaml"
     if not target.exists() or target.read_bytes() != source.read_bytes():

@@ -1,4 +1,4 @@
-"""The two jobs: the plan of a day, and the models of a week."""
+"""The jobs: the plan of a day, the models of a week, and a look at what has come in."""
 
 import dagster as dg
 
@@ -12,7 +12,14 @@ daily_plan = dg.define_asset_job(
     selection=RAW | dg.AssetSelection.groups(WAREHOUSE, FEATURES, "scores", "plan"),
     partitions_def=daily,
     description="From what lies in the landing folder to the published send plan of one day.",
-    tags={"dagster/priority": "1"},
+    # One day after the other: a plan counts the mails of the plans of the week before it.
+    run_tags={"sendplan/one_at_a_time": "daily_plan"},
+)
+
+landing_check = dg.define_asset_job(
+    "landing_check",
+    selection=RAW | dg.AssetSelection.groups(WAREHOUSE),
+    description="Checks what lies in the landing folder and brings it into the warehouse; plans nothing.",
 )
 
 weekly_training = dg.define_asset_job(

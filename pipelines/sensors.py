@@ -1,4 +1,4 @@
-"""What starts a run because something happened: new files in the landing folder."""
+"""What starts a run because something happened: new files in the landing folder, models newly trained."""
 
 import hashlib
 from pathlib import Path
@@ -7,21 +7,28 @@ import dagster as dg
 
 from assets.clock import Clock
 from assets.home import Home
-from pipelines.jobs import daily_plan
+from assets.partitions import training_week
+from assets.registry import Registry
+from assets.training import QUESTIONS
+from pipelines.jobs import daily_plan, landing_check, weekly_training
 
 
 @dg.sensor(
-    job=daily_plan,
+    jobs=[landing_check, weekly_training, daily_plan],
     minimum_interval_seconds=60,
-    description="Plans today again when the landing folder has changed and has been quiet since the last look.",
+    description="When the landing folder has changed and is quiet: trains where no model is, plans today where no plan "
+    "is, and else checks what has come in.",
 )
 def landing_sensor(
-    context: dg.SensorEvaluationContext, home: dg.ResourceParam[Home], clock: dg.ResourceParam[Clock]
+    context: dg.SensorEvaluationContext,
+    home: dg.ResourceParam[Home],
+    clock: dg.ResourceParam[Clock],
+    registry: dg.ResourceParam[Registry],
 ) -> dg.SensorResult | dg.SkipReason:
     """One run per state of the landing folder.
 
-    The cursor is `<last state seen>|<last state run>`. A state is run when two looks in a row find it, so that
-    a file still being copied is not read half-way.
+    The cursor is `<last state seen>|<last state run>`. A state is run when two looks in a row find it, so that a file still
+    being copied is not read half-way. A plan that is published is not made again: its first mails may have gone out.
     """
     seen, _, done = (context.cursor or "|").partition("|")
     state = landing_state(home.landing)
@@ -33,10 +40,36 @@ def landing_sensor(
         return dg.SensorResult(
             skip_reason="the landing folder has changed; waiting for it to be quiet", cursor=f"{state}|{done}"
         )
-    day = clock.now().date().isoformat()
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=f"{day}-{state}", partition_key=day)], cursor=f"{state}|{state}"
-    )
+    today = clock.now().date()
+    job, key = "landing_check", None
+    if any(registry.champion(question, today) is None for question in QUESTIONS):
+        job, key = "weekly_training", training_week(today).isoformat()
+    elif not _is_planned(home, today.isoformat()):
+        job, key = "daily_plan", today.isoformat()
+    request = dg.RunRequest(run_key=f"{today}-{state}", partition_key=key, job_name=job)
+    return dg.SensorResult(run_requests=[request], cursor=f"{state}|{state}")
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[weekly_training],
+    request_job=daily_plan,
+    description="Plans today with the models just trained, where today has no plan yet.",
+)
+def training_sensor(
+    context: dg.RunStatusSensorContext, home: dg.ResourceParam[Home], clock: dg.ResourceParam[Clock]
+) -> dg.RunRequest | dg.SkipReason:
+    """The plan follows the training of its week, however long that took."""
+    today = clock.now().date().isoformat()
+    if context.partition_key != training_week(clock.now().date()).isoformat():
+        return dg.SkipReason("another week's models have been trained")
+    if _is_planned(home, today):
+        return dg.SkipReason(f"{today} is planned already")
+    return dg.RunRequest(run_key=today, partition_key=today)
+
+
+def _is_planned(home: Home, day: str) -> bool:
+    return (home.plans / f"plan_date={day}" / "send_plan.parquet").exists()
 
 
 def landing_state(landing: Path) -> str | None:

@@ -13,7 +13,9 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from assets.clock import Clock
 from assets.home import Home
+from pipelines.shops import home_of_shop, remembered_landing
 
 PROJECT = Path(__file__).parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -68,7 +70,8 @@ class Settings:
 
         Args:
             env: the variables; `os.environ` when absent. Read are `SENDPLAN_ENV` (default local), `SENDPLAN_HOME`
-                (default ./data), `SENDPLAN_LANDING` (default HOME/landing) and `SENDPLAN_MAIL` (default mail/).
+                (default ./data), `SENDPLAN_LANDING` (default: the one the home belongs to, else HOME/landing) and
+                `SENDPLAN_MAIL` (default mail/).
             landing: the landing folder, over that of the environment.
 
         Raises:
@@ -81,17 +84,28 @@ class Settings:
                 f"SENDPLAN_ENV is '{name}', which is no environment; set it to one of: {', '.join(ENVIRONMENTS)}"
             )
         root = Path(env.get("SENDPLAN_HOME", "data")).expanduser().resolve()
-        where = landing or env.get("SENDPLAN_LANDING") or root / "landing"
+        where = landing or env.get("SENDPLAN_LANDING") or remembered_landing(root) or root / "landing"
         mail = Path(env.get("SENDPLAN_MAIL", PROJECT / "mail")).expanduser().resolve()
         if not (mail / "messages").is_dir():
             raise SettingsError(
                 f"SENDPLAN_MAIL is '{mail}', which has no folder messages/; point it at a folder with messages/, "
                 "offers.yaml and policy.yaml, or unset it"
             )
-        return cls(name, ENVIRONMENTS[name], Home(root, Path(where).expanduser().resolve()), mail)
+        return cls(name, ENVIRONMENTS[name], home_of_shop(root, Path(where).expanduser().resolve()), mail)
 
 
-def plan_day(text: str, today: date) -> date:
+def default_landing(env: Mapping[str, str] | None = None) -> Path:
+    """The landing folder of the environment, whatever the home has been used with."""
+    env = os.environ if env is None else env
+    return Path(env.get("SENDPLAN_LANDING") or Path(env.get("SENDPLAN_HOME", "data")) / "landing")
+
+
+def today() -> date:
+    """The present day, UTC."""
+    return Clock().now().date()
+
+
+def plan_day(text: str, now: date) -> date:
     """A plan or training date from the command line.
 
     Raises:
@@ -103,8 +117,6 @@ def plan_day(text: str, today: date) -> date:
         raise SettingsError(
             f"'{text}' is not a date; write it as YYYY-MM-DD, for example 2025-07-05"
         ) from None
-    if day > today:
-        raise SettingsError(
-            f"{day} lies in the future (today is {today}, UTC); choose {today} or an earlier day"
-        )
+    if day > now:
+        raise SettingsError(f"{day} lies in the future (today is {now}, UTC); choose {now} or an earlier day")
     return day

@@ -50,7 +50,10 @@ def learn_send_time(sends: pl.DataFrame, hours: pl.DataFrame, champion: str | No
             predictions = _fit(method, split.train, before).predict(profile)
             metrics = evaluate_send_time(predictions, split.test)
             answers[method] = Answer(send_probabilities(predictions, split.test), metrics)
-    verdict, fitted = decide_and_fit(answers, outcome, CRITERION, champion, lambda m: _fit(m, sends, now))
+    groups = split.test["customer_id"].rank("dense").cast(pl.Int64).to_numpy() if split is not None else None
+    verdict, fitted = decide_and_fit(
+        answers, outcome, CRITERION, champion, lambda m: _fit(m, sends, now), groups
+    )
     customers = now.select("customer_id").unique().sort("customer_id").head(N_EXAMPLE_ROWS)
     example = anonymous(send_hour_profile(customers, now))
     figures: dict[str, Figure] = {}

@@ -59,9 +59,13 @@ def decide_and_fit(
     criterion: Criterion,
     champion: str | None,
     fit: Callable[[str], Model],
+    groups: NDArray[np.int64] | None = None,
 ) -> tuple[Verdict, dict[str, Model]]:
-    """The verdict, and the winner and runner-up fitted on everything by `fit(method)`."""
-    verdict = hold_contest(answers, outcome, criterion, champion)
+    """The verdict, and the winner and runner-up fitted on everything by `fit(method)`.
+
+    `groups` names holdout rows that belong together, such as the mails of one customer.
+    """
+    verdict = hold_contest(answers, outcome, criterion, champion, groups)
     methods = [verdict.winner] if verdict.runner_up is None else [verdict.winner, verdict.runner_up]
     return verdict, {method: fit(method) for method in methods}
 

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.output import JsonOption, facts, print_json, stdout
-from pipelines.settings import PROJECT, Settings, plan_day
+from pipelines.cli.output import JsonOption, Landing, facts, print_json, stdout
+from pipelines.settings import PROJECT, Settings, plan_day, today
 
 
 class Page(StrEnum):
@@ -32,14 +32,14 @@ def register(app: typer.Typer) -> None:
 def export(
     day: Annotated[str, typer.Option("--date", metavar="YYYY-MM-DD", help="The planned day.")],
     to: Annotated[Path, typer.Option(help="The file to write: .csv, .parquet or .jsonl.")],
+    landing: Landing = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a day's plan with e-mail addresses and names, for people who send or check it."""
-    from pipelines.cli.work import _today
     from pipelines.export import export_plan
 
-    settings = Settings.from_env()
-    written = export_plan(settings.home, plan_day(day, _today()), to)
+    settings = Settings.from_env(landing=landing)
+    written = export_plan(settings.home, plan_day(day, today()), to)
     if as_json:
         print_json({"rows": written, "to": to})
     else:
@@ -49,11 +49,12 @@ def export(
 def ui(
     page: Annotated[Page, typer.Argument(help="Which page.")],
     port: Annotated[int | None, typer.Option(help="Default: 3000 for Dagster, 5000 for MLflow.")] = None,
+    landing: Landing = None,
 ) -> None:
     """Serve Dagster's or MLflow's pages for this home folder until stopped."""
     from pipelines.instance import prepare_instance
 
-    settings = Settings.from_env()
+    settings = Settings.from_env(landing=landing)
     home, scripts = settings.home, Path(sys.executable).parent
     if page is Page.dagster:
         prepare_instance(home)
@@ -75,16 +76,17 @@ def ui(
         **os.environ,
         "SENDPLAN_HOME": str(home.root),
         "SENDPLAN_LANDING": str(home.landing),
+        "SENDPLAN_MAIL": str(settings.mail),
         "PYTHONWARNINGS": "ignore",
     }
     raise typer.Exit(subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode)
 
 
-def doctor(as_json: JsonOption = False) -> None:
+def doctor(landing: Landing = None, as_json: JsonOption = False) -> None:
     """Check what is installed, landed, trained and planned; says what to do about each thing that is wrong."""
     from pipelines.doctor import examine
 
-    findings = examine(Settings.from_env())
+    findings = examine(Settings.from_env(landing=landing))
     if as_json:
         print_json({f.topic: {"ok": f.is_ok, "found": f.found, "remedy": f.remedy} for f in findings})
     else:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
@@ -14,6 +15,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+Landing = Annotated[
+    Path | None,
+    typer.Option(
+        help="The landing folder; default: the one that SENDPLAN_HOME was first used with, else landing/ in it."
+    ),
+]
 
 stdout = Console()
 # Bound to the stream of now, so that progress goes on where a run's own output is turned away.

@@ -10,14 +10,19 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.output import JsonOption, facts, print_json, progress
-from pipelines.settings import Settings
+from pipelines.settings import Settings, default_landing
 
 DEMO_CUSTOMERS, DEMO_DAYS, DEMO_SEED, DEMO_START = 5_000, 180, 7, date(2025, 1, 6)
 
 Customers = Annotated[int, typer.Option(min=1, help="How many customers the shop has.")]
 Days = Annotated[int, typer.Option(min=1, help="How many days are simulated.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same shop, byte for byte.")]
-Landing = Annotated[Path | None, typer.Option(help="The landing folder; default: landing/ in SENDPLAN_HOME.")]
+SampleLanding = Annotated[
+    Path | None,
+    typer.Option(
+        "--landing", help="The folder to write; default: SENDPLAN_LANDING, else landing/ in SENDPLAN_HOME."
+    ),
+]
 
 imports = typer.Typer(help="Bring a public dataset into the landing folder.", no_args_is_help=True)
 
@@ -44,7 +49,7 @@ def demo(
     """Simulate a shop, train its models, and plan the day after its last."""
     from pipelines.cli.work import make_plan, report_plan
 
-    settings = Settings.from_env()
+    settings = _settings(None)
     summary = _simulate(settings, customers, days, seed, as_json)
     day = DEMO_START + timedelta(days=days)
     made = make_plan(settings, day, as_json)
@@ -59,11 +64,11 @@ def simulate(
     customers: Customers = DEMO_CUSTOMERS,
     days: Days = DEMO_DAYS,
     seed: Seed = DEMO_SEED,
-    landing: Landing = None,
+    landing: SampleLanding = None,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate a shop whose truth is known; writes the landing folder, and the truth beside it."""
-    summary = _simulate(Settings.from_env(landing=landing), customers, days, seed, as_json)
+    summary = _simulate(_settings(landing), customers, days, seed, as_json)
     if as_json:
         print_json(summary)
     else:
@@ -74,19 +79,24 @@ def online_retail(
     file: Annotated[
         Path, typer.Argument(help="The dataset's .parquet, .csv or .xlsx, with its original columns.")
     ],
-    landing: Landing = None,
+    landing: SampleLanding = None,
     as_json: JsonOption = False,
 ) -> None:
     """UCI Online Retail II: two years of a gift wholesaler's invoices."""
     from shop.online_retail import import_online_retail
 
-    settings = Settings.from_env(landing=landing)
+    settings = _settings(landing)
     with progress("import", as_json) as advance:
         summary = asdict(import_online_retail(file, settings.home.landing, advance))
     if as_json:
         print_json(summary)
     else:
         facts(f"Imported to {settings.home.landing}", summary)
+
+
+def _settings(landing: Path | None) -> Settings:
+    """Settings for writing a landing folder: never, unasked, the one that a home remembers."""
+    return Settings.from_env(landing=landing or default_landing())
 
 
 def _simulate(settings: Settings, customers: int, days: int, seed: int, as_json: bool) -> dict[str, object]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli.output import JsonOption, facts, print_json, progress, rows, stdout
-from pipelines.settings import Settings, plan_day
-
-Landing = Annotated[Path | None, typer.Option(help="The landing folder; default: landing/ in SENDPLAN_HOME.")]
+from pipelines.cli.output import JsonOption, Landing, facts, print_json, progress, rows, stdout
+from pipelines.settings import Settings, plan_day, today
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +25,7 @@ def plan(
 ) -> None:
     """Make the send plan of a day; trains the week's models first where they are missing."""
     settings = Settings.from_env(landing=landing)
-    made = make_plan(settings, plan_day(day, _today()), as_json)
+    made = make_plan(settings, plan_day(day, today()), as_json)
     if as_json:
         print_json(made)
     else:
@@ -46,7 +43,7 @@ def train(
     import polars as pl
 
     settings = Settings.from_env(landing=landing)
-    models = train_week(settings, plan_day(as_of, _today()), as_json)
+    models = train_week(settings, plan_day(as_of, today()), as_json)
     if as_json:
         print_json({"models": models})
         return
@@ -173,9 +170,3 @@ def _steps(advance: Any) -> Any:
 
 def _short(value: object) -> object:
     return f"{value:.4f}" if isinstance(value, float) else value
-
-
-def _today() -> date:
-    from assets.clock import Clock
-
-    return Clock().now().date()

@@ -73,6 +73,11 @@ class Shop:
                 stderr=err,
             )
 
+    def remove(self, day: date) -> None:
+        """Take away every file made for a day, so that what is found later has been made anew."""
+        for file in self.files_of(day).values():
+            file.unlink()
+
     def plan(self, day: date = DAY) -> pl.DataFrame:
         """The published plan of a day."""
         return pl.read_parquet(self.home.plan(day) / "send_plan.parquet")

@@ -34,7 +34,7 @@ def test_help_lists_the_commands_without_loading_the_libraries(tmp_path: Path) -
 def test_every_command_explains_itself(sendplan: Command, command: tuple[str, ...]) -> None:
     said = sendplan(*command, "--help")
     assert (said.code, said.err) == (0, "")
-    assert "Usage: sendplan" in said.out
+    assert "Usage:" in said.out
 
 
 @pytest.mark.parametrize(

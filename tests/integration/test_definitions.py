@@ -9,6 +9,8 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
+from assets.home import Home
+from pipelines.instance import open_instance
 from pipelines.settings import PROJECT
 
 PATH = (
@@ -70,7 +72,7 @@ def test_every_model_is_used_by_the_plan(graph: BaseAssetGraph, question: str) -
     assert dg.AssetKey(question) in ancestors(graph, dg.AssetKey("plan_decisions"))
 
 
-def test_what_opens_the_warehouse_runs_alone(definitions: dg.Definitions, graph: BaseAssetGraph) -> None:
+def test_what_opens_the_warehouse_runs_alone(graph: BaseAssetGraph, tmp_path: Path) -> None:
     in_warehouse = {
         key
         for key in graph.materializable_asset_keys
@@ -78,8 +80,8 @@ def test_what_opens_the_warehouse_runs_alone(definitions: dg.Definitions, graph:
     }
     assert len(in_warehouse) > 40
     assert all(graph.get(key).pools == {"duckdb"} for key in in_warehouse)
-    config = dg.DagsterInstance.from_config(str(PROJECT)).get_concurrency_config()
-    assert config.pool_config.default_pool_limit == 1
+    with open_instance(Home(tmp_path, tmp_path / "landing")) as instance:
+        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
 
 
 def test_the_jobs_cover_the_graph(definitions: dg.Definitions, graph: BaseAssetGraph) -> None:

@@ -1,6 +1,6 @@
 """What starts runs by itself: two calendars and new files in the landing folder."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -11,15 +11,27 @@ from assets.clock import FixedClock
 from assets.home import Home
 from assets.partitions import daily, weekly
 from pipelines.schedules import daily_plan_schedule, weekly_training_schedule
-from pipelines.sensors import landing_sensor
+from pipelines.sensors import landing_sensor, training_sensor
 
 NOW = datetime(2025, 7, 2, 15)
 
 
+class Models:
+    """A registry that knows of one thing: since when there are models."""
+
+    def __init__(self, since: date = date.min) -> None:
+        self.since = since
+
+    def champion(self, question: str, as_of: date) -> str | None:
+        return f"{question}@w{self.since}" if as_of >= self.since else None
+
+
 def tick(definitions: dg.Definitions, schedule: dg.ScheduleDefinition, at: datetime) -> dg.RunRequest:
-    """The one run that a schedule asks for at a time."""
+    """The one run that a schedule asks for at a time, on a home with models."""
     context = dg.build_schedule_context(
-        scheduled_execution_time=at.replace(tzinfo=UTC), repository_def=definitions.get_repository_def()
+        scheduled_execution_time=at.replace(tzinfo=UTC),
+        repository_def=definitions.get_repository_def(),
+        resources={"registry": Models()},
     )
     data = schedule.evaluate_tick(context)
     (request,) = data.run_requests or []
@@ -31,6 +43,17 @@ def test_the_daily_schedule_plans_the_day_that_has_just_begun(definitions: dg.De
     assert (request.partition_key, request.run_key) == ("2025-07-02", "2025-07-02")
     with partition_loading_context(datetime(2025, 7, 2, 0, 30, tzinfo=UTC)):
         assert daily.get_last_partition_key() == "2025-07-02"
+
+
+def test_nothing_is_planned_before_anything_is_trained(definitions: dg.Definitions) -> None:
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2025, 7, 2, 0, 30, tzinfo=UTC),
+        repository_def=definitions.get_repository_def(),
+        resources={"registry": Models(since=date(2025, 7, 7))},
+    )
+    data = daily_plan_schedule.evaluate_tick(context)
+    assert not data.run_requests
+    assert "run weekly_training, the plan follows it" in (data.skip_message or "")
 
 
 def test_the_weekly_schedule_trains_for_the_week_that_has_just_begun(definitions: dg.Definitions) -> None:
@@ -63,12 +86,13 @@ class Watch:
         self.home = home
         self.repository = definitions.get_repository_def()
         self.cursor: str | None = None
+        self.models = Models()
 
     def look(self, at: datetime = NOW) -> list[dg.RunRequest]:
         """One tick; what it asks for. The cursor is carried on."""
         context = dg.build_sensor_context(
             cursor=self.cursor,
-            resources={"home": self.home, "clock": FixedClock(at)},
+            resources={"home": self.home, "clock": FixedClock(at), "registry": self.models},
             repository_def=self.repository,
         )
         data = landing_sensor.evaluate_tick(context)
@@ -98,7 +122,7 @@ def test_new_files_start_one_run_once_they_are_quiet(watch: Watch) -> None:
     assert watch.look() == []
     assert "waiting for it to be quiet" in (watch.said or "")
     (request,) = watch.look()
-    assert request.partition_key == "2025-07-02"
+    assert (request.job_name, request.partition_key) == ("daily_plan", "2025-07-02")
     assert request.run_key is not None
     assert request.run_key.startswith("2025-07-02-")
     assert watch.look() == []
@@ -128,3 +152,51 @@ def test_a_changed_file_starts_another_run(watch: Watch) -> None:
 def test_hidden_files_are_no_news(watch: Watch) -> None:
     (watch.home.landing / ".events.csv.part").write_text("half")
     assert watch.look() == watch.look() == []
+
+
+def test_without_models_training_comes_first(watch: Watch) -> None:
+    watch.models = Models(since=date.max)
+    (watch.home.landing / "events.csv").write_text("one")
+    watch.look()
+    (request,) = watch.look()
+    assert (request.job_name, request.partition_key) == ("weekly_training", "2025-06-30")
+
+
+def published(home: Home, day: str) -> None:
+    folder = home.plans / f"plan_date={day}"
+    folder.mkdir(parents=True)
+    (folder / "send_plan.parquet").touch()
+
+
+def test_a_published_plan_is_not_made_again_while_its_mails_go_out(watch: Watch) -> None:
+    published(watch.home, "2025-07-02")
+    (watch.home.landing / "events.csv").write_text("one")
+    watch.look()
+    (request,) = watch.look()
+    assert (request.job_name, request.partition_key) == ("landing_check", None)
+
+
+@pytest.mark.parametrize(
+    ("week", "is_planned", "expected"),
+    [("2025-06-30", False, "2025-07-02"), ("2025-06-30", True, None), ("2025-06-23", False, None)],
+)
+def test_the_plan_follows_the_training_of_its_week(
+    tmp_path: Path, definitions: dg.Definitions, week: str, is_planned: bool, expected: str | None
+) -> None:
+    home = Home(tmp_path, tmp_path / "landing")
+    if is_planned:
+        published(home, "2025-07-02")
+    with dg.instance_for_test() as instance:
+        run = instance.create_run_for_job(
+            definitions.resolve_job_def("weekly_training"), tags={"dagster/partition": week}
+        )
+        context = dg.build_run_status_sensor_context(
+            sensor_name="training_sensor",
+            dagster_event=dg.DagsterEvent("PIPELINE_SUCCESS", "weekly_training"),
+            dagster_instance=instance,
+            dagster_run=run,
+            partition_key=week,
+            resources={"home": home, "clock": FixedClock(NOW)},
+        )
+        asked = training_sensor(context)
+    assert (asked.partition_key if isinstance(asked, dg.RunRequest) else None) == expected
