@@ -60,7 +60,7 @@ def send_plan(
     texts = render_subjects(sends, catalogue).select("customer_id", "subject", "preheader")
     plan = plan_decisions.join(texts, on="customer_id", how="left", maintain_order="left")
     plan = plan.with_columns((pl.selectors.float() - pl.selectors.starts_with("propensity")).round(DECIMALS))
-    plan = plan.select(plan_columns())
+    plan = plan.select(list(plan_columns()))
     mailed = plan.filter(pl.col("action") == "send")
     return dg.Output(
         plan,
