@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,13 @@ class Dbt:
 
     def _resource(self) -> DbtCliResource:
         os.environ.update(profile_variables(self.home, self.memory, self.threads))
-        return DbtCliResource(
-            project_dir=str(PROJECT),
-            profiles_dir=str(PROJECT),
-            dbt_executable=str(EXECUTABLE),
-        )
+        return _command_line()
+
+
+@cache
+def _command_line() -> DbtCliResource:
+    """dbt as Dagster calls it; one per process, as it spends seconds on asking dbt for its version."""
+    return DbtCliResource(project_dir=str(PROJECT), profiles_dir=str(PROJECT), dbt_executable=str(EXECUTABLE))
 
 
 def build_args(selection: Sequence[str], variables: dict[str, object]) -> list[str]:

@@ -6,6 +6,9 @@ from datetime import date
 
 from assets.home import Home
 
+FIRST_DAY = date(1996, 1, 1)
+"""Where both calendars begin: a Monday before any data that Sendplan is tried on; a day costs nothing until it is used."""
+
 
 class NoHistoryError(ValueError):
     """A day was asked for before which nothing is known."""

@@ -8,8 +8,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-FIRST_DAY = date(1996, 1, 1)
-"""A Monday before any data that Sendplan is tried on; a key costs nothing until it is used."""
+from assets.history import FIRST_DAY
 
 daily = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1)
 weekly = dg.WeeklyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), day_offset=1, end_offset=1)

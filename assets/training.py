@@ -11,7 +11,7 @@ import polars as pl
 
 import models
 from assets.dbt import Dbt, build_args, snapshot_vars
-from assets.history import NoHistoryError, first_event_day, require_history
+from assets.history import first_event_day, require_history
 from assets.home import Home
 from assets.metadata import plot, table
 from assets.owners import DATA_SCIENCE
@@ -23,7 +23,7 @@ from models.lessons.customers import learn_churn, learn_value
 from models.lessons.hours import learn_send_time
 from models.lessons.lesson import Lesson
 from models.lessons.products import learn_recommendations
-from models.recommend import snapshots_by_date
+from models.recommend import Snapshot, snapshots_by_date
 
 LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS = QUESTIONS = (
     "lifetime_value",
@@ -190,12 +190,14 @@ def _send_time(tables: TrainingSet, champion: str | None) -> Lesson:
 
 
 def _recommendations(tables: TrainingSet, champion: str | None) -> Lesson:
-    now = tables["feat_product"]["as_of"].max()
+    labels, products = tables["label_purchases"], tables["feat_product"]
+    now = products["as_of"].max()
     if not isinstance(now, date):
-        raise NoHistoryError(
-            "cannot learn what to recommend: no product is known; put products.* in the landing folder"
+        # A shop without a catalogue recommends nothing.
+        nothing = Snapshot(
+            date.min, tables["feat_interactions"].clear(), products, tables["feat_basket_pairs"].clear()
         )
-    labels = tables["label_purchases"]
+        return learn_recommendations([nothing], labels, PURCHASE_DAYS, champion)
     snapshots = snapshots_by_date(
         tables["feat_interactions"], tables["feat_product"], tables["feat_basket_pairs"]
     )

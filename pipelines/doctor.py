@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 
-import polars as pl
-
 from assets.dbt import EXECUTABLE
 from assets.history import first_event_day
 from assets.home import Home
+from assets.landing.report import quarantined
 from assets.mail_files import MailFolder
 from assets.registry import Registry
 from assets.training import QUESTIONS
@@ -102,12 +101,8 @@ def _landing(home: Home) -> Iterator[Finding]:
 
 
 def _quarantine(home: Home) -> Iterator[Finding]:
-    files = sorted(home.quarantine.glob("*.parquet"))
-    if not files:
-        return
-    counts = {file.stem: pl.scan_parquet(file).select(pl.len()).collect().item() for file in files}
-    told = ", ".join(f"{n} of {table}" for table, n in counts.items() if n)
-    yield Finding("quarantine", not told, told or "empty", f"read the reasons in {home.quarantine}")
+    told = ", ".join(f"{n} of {table}" for table, n in quarantined(home).items())
+    yield Finding("quarantine", True, f"{told}: reasons in {home.quarantine}" if told else "empty")
 
 
 def _models(home: Home) -> Iterator[Finding]:

@@ -30,6 +30,8 @@ def export_plan(home: Home, day: date, to: Path) -> int:
     """
     if to.suffix not in SUFFIXES:
         raise ExportError(f"cannot export to '{to}'; let the name end in one of {', '.join(SUFFIXES)}")
+    if to.is_dir():
+        raise ExportError(f"'{to}' is a folder; name a file in it, for example {to}/plan.csv")
     plan = home.plan(day) / "send_plan.parquet"
     if not plan.exists():
         raise ExportError(

@@ -16,6 +16,7 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.alive import bury_dead_runs, held_while_alive
+from pipelines.failures import RunFailedError
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -23,15 +24,11 @@ OnStep = Callable[[str, int, int], None]
 """Called with the name of the step at work, the number of steps done, and of all steps."""
 
 
-class RunFailedError(RuntimeError):
-    """A job did not finish. Its message lists each failed step or blocking check with its cause."""
-
-
 def run_job(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
     job: str,
-    day: date,
+    day: date | None,
     on_step: OnStep,
     done: AbstractSet[str] = frozenset(),
 ) -> dg.ExecuteInProcessResult:
@@ -41,7 +38,7 @@ def run_job(
         definitions: see `pipelines.definitions.build_defs`.
         instance: where the run is recorded.
         job: its name.
-        day: the partition.
+        day: the partition; None for a job without.
         on_step: told of every step.
         done: asset groups to leave out, because a run just before this one has made them.
 
@@ -59,7 +56,7 @@ def run_job(
     bury_dead_runs(instance)
     with held_while_alive(instance, run_id), _silent():
         result = resolved.execute_in_process(
-            partition_key=day.isoformat(),
+            partition_key=day.isoformat() if day else None,
             instance=instance,
             raise_on_error=False,
             run_config=QUIET,

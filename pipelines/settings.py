@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import Literal
 
 from assets.clock import Clock
+from assets.history import FIRST_DAY
 from assets.home import Home
 from pipelines.shops import home_of_shop, remembered_landing
 
 PROJECT = Path(__file__).parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
+
+
+UNFIT = "'\"*?[]{}"
+"""Characters that mean something else in SQL or in a file pattern."""
 
 
 class SettingsError(ValueError):
@@ -83,7 +88,13 @@ class Settings:
             raise SettingsError(
                 f"SENDPLAN_ENV is '{name}', which is no environment; set it to one of: {', '.join(ENVIRONMENTS)}"
             )
-        root = Path(env.get("SENDPLAN_HOME", "data")).expanduser().resolve()
+        home_text = env.get("SENDPLAN_HOME", "data")
+        if any(character in home_text for character in UNFIT):
+            raise SettingsError(
+                f"SENDPLAN_HOME is '{home_text}', and the paths below it stand in SQL and in file patterns; "
+                f"choose a folder without any of {' '.join(UNFIT)}"
+            )
+        root = Path(home_text).expanduser().resolve()
         where = landing or env.get("SENDPLAN_LANDING") or remembered_landing(root) or root / "landing"
         mail = Path(env.get("SENDPLAN_MAIL", PROJECT / "mail")).expanduser().resolve()
         if not (mail / "messages").is_dir():
@@ -117,6 +128,10 @@ def plan_day(text: str, now: date) -> date:
         raise SettingsError(
             f"'{text}' is not a date; write it as YYYY-MM-DD, for example 2025-07-05"
         ) from None
+    if day < FIRST_DAY:
+        raise SettingsError(
+            f"{day} lies before {FIRST_DAY}, the first day of the calendar; choose a later day"
+        )
     if day > now:
         raise SettingsError(f"{day} lies in the future (today is {now}, UTC); choose {now} or an earlier day")
     return day

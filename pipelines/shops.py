@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 
 from assets.home import Home
-from assets.storage import replace_bytes
 
 MEMORY = "shop.json"
 
@@ -32,6 +31,8 @@ def home_of_shop(root: Path, landing: Path) -> Home:
 def claim(home: Home) -> None:
     """Remember whose home this is; a landing folder inside it by its relative path, so that the home can be moved."""
     if remembered_landing(home.root) is None:
+        from assets.storage import replace_bytes
+
         inside = home.landing.is_relative_to(home.root)
         landing = home.landing.relative_to(home.root) if inside else home.landing
         replace_bytes(home.root / MEMORY, json.dumps({"landing": str(landing)}).encode())

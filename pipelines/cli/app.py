@@ -10,7 +10,6 @@ from typer._click.exceptions import ClickException
 
 from pipelines.cli import look, sample, work
 from pipelines.cli.output import report_error
-from pipelines.runs import RunFailedError
 from pipelines.settings import SettingsError
 
 FAILED, USAGE = 1, 2
@@ -41,7 +40,7 @@ def main() -> None:
     except SettingsError as error:
         report_error(str(error))
         sys.exit(USAGE)
-    except (RunFailedError, ValueError, OSError) as error:
+    except (RuntimeError, LookupError, ValueError, OSError) as error:
         report_error(str(error))
         sys.exit(FAILED)
     sys.exit(code or 0)

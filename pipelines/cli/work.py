@@ -60,6 +60,7 @@ def train(
 def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
     """Train what is missing, run `daily_plan`, and sum up the plan."""
     from assets.features import WAREHOUSE
+    from assets.history import require_history
     from assets.mail_files import MailFolder
     from assets.partitions import training_week
     from assets.registry import Registry
@@ -77,12 +78,15 @@ def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
         definitions = build_defs(settings)
         registry = Registry(settings.home.registry_db, settings.home.artifacts)
         is_trained = all(registry.at_week(question, week) for question in QUESTIONS)
-    done: set[str] = set()
+    done = {"raw"}
     with open_instance(settings.home) as instance:
+        with progress("land", as_json) as advance:
+            run_job(definitions, instance, "landing_check", None, _steps(advance), {WAREHOUSE})
+        require_history(settings.home, day, f"plan {day}")
         if not is_trained:
             with progress(f"train {week}", as_json) as advance:
-                run_job(definitions, instance, "weekly_training", week, _steps(advance))
-            done = {"raw", WAREHOUSE}
+                run_job(definitions, instance, "weekly_training", week, _steps(advance), done)
+            done.add(WAREHOUSE)
         with progress(f"plan {day}", as_json) as advance:
             run_job(definitions, instance, "daily_plan", day, _steps(advance), done)
     return {**summary(settings, day), "seconds": round(time.monotonic() - start, 1)}
@@ -120,6 +124,8 @@ def summary(settings: Settings, day: date) -> dict[str, Any]:
     """How many rows of each action, message and reason a plan has, and where it is."""
     import polars as pl
 
+    from assets.landing.report import quarantined
+
     path = settings.home.plan(day) / "send_plan.parquet"
     frame = pl.read_parquet(path, columns=["action", "message_key", "reason"])
 
@@ -133,6 +139,7 @@ def summary(settings: Settings, day: date) -> dict[str, Any]:
         "actions": counts("action", frame),
         "messages": counts("message_key", frame.filter(pl.col("action") == "send")),
         "holds": counts("reason", frame.filter(pl.col("action") == "hold")),
+        "set_aside": quarantined(settings.home),
         "plan": path,
         "marketing": settings.home.marketing,
     }
@@ -144,9 +151,11 @@ def report_plan(settings: Settings, made: dict[str, Any]) -> None:
         key: ", ".join(f"{n} {name}" for name, n in made[key].items())
         for key in ("actions", "messages", "holds")
     }
+    rows_aside = ", ".join(f"{n} of {table}" for table, n in made["set_aside"].items())
+    aside = {"set aside": f"{rows_aside}: reasons in {settings.home.quarantine}"} if rows_aside else {}
     facts(
         f"Send plan for {made['plan_date']}: {made['rows']} customers in {made['seconds']} s",
-        {**listed, "table": made["plan"], "database": made["marketing"]},
+        {**listed, **aside, "table": made["plan"], "database": made["marketing"]},
     )
     facts(
         "Look next",

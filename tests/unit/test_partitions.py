@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import dagster as dg
 import pytest
 
-from assets.partitions import FIRST_DAY, daily, training_week, weekly
+from assets.history import FIRST_DAY
+from assets.partitions import daily, training_week, weekly
 
 
 @pytest.mark.parametrize(
