@@ -2,7 +2,10 @@
 
 from datetime import date, datetime
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
+
+from assets.home import Home
 
 
 class TableReport(BaseModel):
@@ -60,9 +63,16 @@ class TableReport(BaseModel):
 
 
 class IngestReport(BaseModel):
-    """What one pass over the landing folder did; `warnings` are sentences about files left out and tables absent."""
+    """What one pass did; `warnings` are sentences about files left out, repeated columns and tables absent."""
 
     model_config = ConfigDict(frozen=True)
 
     tables: dict[str, TableReport]
     warnings: tuple[str, ...] = ()
+
+
+def quarantined(home: Home) -> dict[str, int]:
+    """Records in quarantine by table, tables without any left out."""
+    files = sorted(home.quarantine.glob("*.parquet"))
+    counts = {file.stem: pl.scan_parquet(file).select(pl.len()).collect().item() for file in files}
+    return {table: n for table, n in counts.items() if n}
