@@ -15,8 +15,8 @@ import polars as pl
 
 from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, validated
 from mail.schema import EXPLANATION_FACTS, LAYOUTS, Message, Offer, OfferFile, PolicyFile, Stage, Variant
-from mail.templates import facts_of, variables_of
-from mail.variables import VARIABLES
+from mail.templates import facts_of, try_out, variables_of
+from mail.variables import SAMPLES, VARIABLES
 
 FOLDER = Path(__file__).parent
 MESSAGES = FOLDER / "messages"
@@ -256,7 +256,10 @@ def _wordings(
             )
         seen.add(variant.id)
         try:
-            needs.append(variables_of(variant.template, VARIABLES))
+            names = variables_of(variant.template, VARIABLES)
+            try_out(variant.template, SAMPLES)
         except ValueError as error:
             yield (field, position, "template"), str(error)
+        else:
+            needs.append(names)
     return needs

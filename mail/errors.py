@@ -17,10 +17,23 @@ from pydantic import BaseModel, ValidationError
 Location = tuple[int | str, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+MAX_DEPTH = 20
+"""Most lists and mappings inside one another; the deepest field of these files is at 4."""
+
 
 class MessageFileError(ValueError):
     """A message, offer or policy file is wrong. The text has one line per problem: `<file>:<line>: <what>;
     <remedy>`."""
+
+
+class _Loader(yaml.SafeLoader):
+    """A safe loader that names the place of a value that cannot be, such as the date 2020-99-99."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError) as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
 
 
 @dataclass(frozen=True)
@@ -52,16 +65,22 @@ def read_yaml(path: Path) -> Document:
     """Reads one YAML mapping.
 
     Raises:
-        MessageFileError: a file that cannot be read, is no YAML or no mapping, or has a key twice.
+        MessageFileError: a file that cannot be read, is no YAML or no mapping, has a key twice, or uses what
+            these files do not need and what can hang a reader: aliases, tags, deep nesting.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise MessageFileError(f"{path}: the file does not exist; restore it from the repository") from error
+    except OSError as error:
+        raise MessageFileError(
+            f"{path}: cannot be read: {error.strerror}; put a readable file in its place"
+        ) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise MessageFileError(f"{path}:{line}: the file is not UTF-8; save it as UTF-8") from error
     try:
+        _refuse_tricks(path, text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if not isinstance(root, yaml.MappingNode):
             raise MessageFileError(f"{path}:1: expected 'field: value' lines; the file has none")
@@ -69,7 +88,7 @@ def read_yaml(path: Path) -> Document:
         repeated = _locate(root, (), lines)
         if repeated:
             raise MessageFileError("\n".join(f"{path}:{line}: {what}" for line, what in repeated))
-        return Document(path, yaml.safe_load(text), lines)
+        return Document(path, yaml.load(text, Loader=_Loader), lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -79,6 +98,29 @@ def read_yaml(path: Path) -> Document:
         ) from error
     except yaml.YAMLError as error:
         raise MessageFileError(f"{path}:1: not valid YAML: {error}") from error
+
+
+def _refuse_tricks(path: Path, text: str) -> None:
+    """Refuses, before anything is built, what makes a short file endless or deep."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        at = f"{path}:{event.start_mark.line + 1 if event.start_mark else 1}: "
+        if getattr(event, "anchor", None) is not None:
+            raise MessageFileError(
+                f"{at}aliases (&, *) are not allowed; write the value out, and put text that starts with '&' or "
+                "'*' in double quotes"
+            )
+        if getattr(event, "tag", None) is not None:
+            raise MessageFileError(
+                f"{at}not valid YAML: tags (!) are not allowed; remove it, and put text that starts with '!' in "
+                "double quotes"
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise MessageFileError(f"{at}more than {MAX_DEPTH} levels inside one another; write it flatter")
 
 
 def _locate(node: yaml.Node, at: Location, lines: dict[Location, int]) -> list[tuple[int, str]]:

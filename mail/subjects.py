@@ -10,11 +10,10 @@ import unicodedata
 from collections.abc import Iterator
 
 import polars as pl
-from jinja2 import TemplateError
 
 from mail.catalogue import Catalogue
 from mail.schema import Variant
-from mail.templates import compiled, variables_of
+from mail.templates import RENDER_FAILURES, compiled, variables_of
 from mail.variables import VARIABLES
 
 MAX_SUBJECT = 78
@@ -84,8 +83,11 @@ def _by_preheader(rows: pl.DataFrame, variants: list[Variant]) -> Iterator[tuple
 
 def _rendered(rows: pl.DataFrame, variant: Variant, column: str, message: str, limit: int) -> pl.DataFrame:
     """_row and the text, rendered once for each distinct set of the values the variant names."""
-    template = compiled(variant.template)
-    names = sorted(variables_of(variant.template, VARIABLES))
+    try:
+        template = compiled(variant.template)
+        names = sorted(variables_of(variant.template, VARIABLES))
+    except ValueError as error:
+        raise RenderError(f"message '{message}', {column} '{variant.id}': {error}") from error
     if not names:
         return rows.select("_row", pl.lit(one_line(template.render(), limit)).alias(column))
     distinct = rows.select(names).unique(maintain_order=True)
@@ -99,7 +101,7 @@ def _rendered(rows: pl.DataFrame, variant: Variant, column: str, message: str, l
             )
         try:
             texts.append(one_line(template.render(values), limit))
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        except RENDER_FAILURES as error:
             raise RenderError(
                 f"message '{message}', {column} '{variant.id}': {error}; correct the template"
             ) from error

@@ -25,6 +25,24 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+SAMPLES: tuple[Mapping[str, str | int], ...] = tuple(
+    MappingProxyType(
+        {
+            "first_name": "Anna",
+            "product_name": "Aero runner",
+            "product_brand": "Northway",
+            "category": "running shoes",
+            "city": "Leeds",
+            "days_since_last_order": days,
+            "offer_label": "free shipping",
+            "n_products": products,
+            "content_title": "Your first ten kilometres",
+        }
+    )
+    for days, products in ((34, 4), (0, 1))
+)
+"""Values a template is tried out with when it is read: usual ones, and the least numbers."""
+
 MAX_PRODUCT_NAME = 48
 _MAX_NAME = 24
 _NO_NAME = ["n/a", "na", "null", "none", "nan", "unknown", "test", "customer", "kunde", "anonymous"]
@@ -61,14 +79,18 @@ def clean_name(name: pl.Expr) -> pl.Expr:
 
 def clean_product_name(name: pl.Expr) -> pl.Expr:
     """A product's name in a sentence: capitals throughout become a sentence's, more than 48 characters are
-    cut at a word."""
+    cut at a word; null if only separators are left."""
     text = plain(name)
     shouting = (text == text.str.to_uppercase()) & (text.str.len_chars() > 4)
     calm = text.str.slice(0, 1).str.to_uppercase() + text.str.slice(1).str.to_lowercase()
     text = pl.when(shouting).then(calm).otherwise(text)
     cut = text.str.slice(0, MAX_PRODUCT_NAME)
     at_word = pl.coalesce(cut.str.extract(r"^(.*\S)\s+\S*$", 1), cut).str.strip_chars_end(" ,;:-/&")
-    return pl.when(text.str.len_chars() > MAX_PRODUCT_NAME).then(at_word).otherwise(text)
+    return (
+        pl.when(text.str.len_chars() > MAX_PRODUCT_NAME)
+        .then(pl.when(at_word != "").then(at_word))
+        .otherwise(text)
+    )
 
 
 def personal_flags(customers: pl.DataFrame) -> pl.DataFrame:

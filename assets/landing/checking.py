@@ -140,6 +140,9 @@ def _rules(column: Column, table: Table, now: datetime) -> list[_Rule]:
     if column.minimum is not None:
         remedy = f"is less than {column.minimum:g}; write {column.minimum:g} or more"
         rules.append(_Rule("negative number", value < column.minimum, _says(name, remedy)))
+    if column.maximum is not None:
+        remedy = f"is more than {column.maximum:,.0f}, which cannot be; correct the number"
+        rules.append(_Rule("absurd number", value > column.maximum, _says(name, remedy)))
     if column.earliest is not None:
         remedy = f"lies before {column.earliest:%Y-%m-%d}, which cannot be; correct the date"
         rules.append(_Rule("absurd date", value < column.earliest, _says(name, remedy)))

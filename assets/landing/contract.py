@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 import polars as pl
 
-CONTRACT_VERSION = "1"
+CONTRACT_VERSION = "2"
 """Raised whenever the same file would be read into other rows; a new version re-reads all files."""
 
 EVENT_NAMES = (
@@ -42,13 +42,20 @@ TIMEZONES = tuple(sorted(available_timezones()))
 
 @dataclass(frozen=True)
 class Shape:
-    """A textual form: the whole value matches `pattern`; `example` shows a correct one."""
+    """A textual form: `pattern` (in the syntax of Rust's regex) is found in the value; `example` is a correct one."""
 
     pattern: str
     example: str
 
 
-EMAIL = Shape(r"^[^@\s]+@[^@\s]+\.[^@\s.]+$", "ann@example.org")
+EMAIL = Shape(
+    r"""^[^@\s\p{C}\p{Z}<>()\[\]\\,;:"]+@(?:[\p{L}\p{M}\p{N}-]+\.)+[\p{L}\p{M}\p{N}-]+$""",
+    "ann@example.org",
+)
+IDENTIFIER = Shape(r"""^(?:[^\[{]|\{[^"}])""", "c-1042")
+"""A plain value, not a JSON list or object; a GUID in braces is one."""
+LARGEST_AMOUNT = 1e9
+"""No price, discount, cost or quantity is larger."""
 LOCALE = Shape(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", "de-CH")
 COUNTRY = Shape(r"^[A-Z]{2}$", "CH")
 CURRENCY = Shape(r"^[A-Z]{3}$", "EUR")
@@ -67,6 +74,7 @@ class Column:
         allowed: the only values allowed, where not empty.
         shape: the form of the text.
         minimum: the smallest value, for numbers.
+        maximum: the largest value, for numbers.
         earliest: the earliest time that is believed.
         past: the time lies in the past; one day of clock error is tolerated.
         is_json: the text is JSON.
@@ -81,6 +89,7 @@ class Column:
     allowed: tuple[str, ...] = ()
     shape: Shape | None = None
     minimum: float | None = None
+    maximum: float | None = None
     earliest: datetime | None = None
     past: bool = False
     is_json: bool = False
@@ -142,7 +151,7 @@ CUSTOMERS = Table(
     name="customers",
     description="One row per known customer; a newer file replaces what an older one said about him.",
     columns=(
-        Column("customer_id", TEXT, "The shop's own id of the customer.", required=True),
+        Column("customer_id", TEXT, "The shop's own id of the customer.", shape=IDENTIFIER, required=True),
         Column("email", TEXT, "Address that mail goes to.", required=True, shape=EMAIL, personal=True),
         Column("first_name", TEXT, "Given name, as used in a salutation.", personal=True),
         Column("last_name", TEXT, "Family name.", personal=True),
@@ -181,13 +190,26 @@ PRODUCTS = Table(
     name="products",
     description="One row per product; a newer file replaces what an older one said about it.",
     columns=(
-        Column("product_id", TEXT, "The shop's own id of the product.", required=True),
+        Column("product_id", TEXT, "The shop's own id of the product.", shape=IDENTIFIER, required=True),
         Column("name", TEXT, "Name as a recipient reads it.", required=True),
         Column("category", TEXT, "Category."),
         Column("subcategory", TEXT, "Category below the category."),
         Column("brand", TEXT, "Brand."),
-        Column("price", NUMBER, "Price of one unit, in `currency`.", essential=True, minimum=0.0),
-        Column("cost", NUMBER, "What one unit costs the shop, in `currency`.", minimum=0.0),
+        Column(
+            "price",
+            NUMBER,
+            "Price of one unit, in `currency`.",
+            essential=True,
+            minimum=0.0,
+            maximum=LARGEST_AMOUNT,
+        ),
+        Column(
+            "cost",
+            NUMBER,
+            "What one unit costs the shop, in `currency`.",
+            minimum=0.0,
+            maximum=LARGEST_AMOUNT,
+        ),
         Column("currency", TEXT, "ISO 4217 code.", shape=CURRENCY),
         Column("image_url", TEXT, "Picture."),
         Column("url", TEXT, "Product page."),
@@ -206,7 +228,7 @@ CONTENTS = Table(
     name="contents",
     description="One row per article, video, podcast, webinar or event; a newer file replaces an older one.",
     columns=(
-        Column("content_id", TEXT, "The publisher's own id of the content.", required=True),
+        Column("content_id", TEXT, "The publisher's own id of the content.", shape=IDENTIFIER, required=True),
         Column("title", TEXT, "Title as a recipient reads it.", required=True),
         Column("kind", TEXT, "What it is.", allowed=CONTENT_KINDS),
         Column("summary", TEXT, "A sentence or two."),
@@ -227,19 +249,26 @@ EVENTS = Table(
     name="events",
     description="One row per thing that happened, in the words of the Segment e-commerce and e-mail specs.",
     columns=(
-        Column("event_id", TEXT, "Unique id of the event.", required=True),
+        Column("event_id", TEXT, "Unique id of the event.", shape=IDENTIFIER, required=True),
         Column("event", TEXT, "What happened.", required=True, allowed=EVENT_NAMES),
         Column("occurred_at", TIME, "When it happened, UTC.", required=True, earliest=_SHOP_START, past=True),
-        Column("customer_id", TEXT, "Who did it; empty for an unknown visitor."),
-        Column("anonymous_id", TEXT, "Browser or device id of a visitor."),
-        Column("product_id", TEXT, "Product concerned."),
-        Column("content_id", TEXT, "Content concerned."),
-        Column("order_id", TEXT, "Order concerned; an order has one row per line."),
-        Column("quantity", WHOLE, "Units.", essential=True, minimum=0),
-        Column("price", NUMBER, "Price of one unit.", essential=True, minimum=0.0),
-        Column("discount", NUMBER, "Discount on the whole line.", essential=True, minimum=0.0),
+        Column("customer_id", TEXT, "Who did it; empty for an unknown visitor.", shape=IDENTIFIER),
+        Column("anonymous_id", TEXT, "Browser or device id of a visitor.", shape=IDENTIFIER),
+        Column("product_id", TEXT, "Product concerned.", shape=IDENTIFIER),
+        Column("content_id", TEXT, "Content concerned.", shape=IDENTIFIER),
+        Column("order_id", TEXT, "Order concerned; an order has one row per line.", shape=IDENTIFIER),
+        Column("quantity", WHOLE, "Units.", essential=True, minimum=0, maximum=LARGEST_AMOUNT),
+        Column("price", NUMBER, "Price of one unit.", essential=True, minimum=0.0, maximum=LARGEST_AMOUNT),
+        Column(
+            "discount",
+            NUMBER,
+            "Discount on the whole line.",
+            essential=True,
+            minimum=0.0,
+            maximum=LARGEST_AMOUNT,
+        ),
         Column("coupon", TEXT, "Coupon code used."),
-        Column("message_id", TEXT, "Message concerned, for e-mail events."),
+        Column("message_id", TEXT, "Message concerned, for e-mail events.", shape=IDENTIFIER),
         Column("url", TEXT, "Page or link."),
         Column("query", TEXT, "What was searched for."),
         Column("device", TEXT, "Kind of device."),
@@ -256,7 +285,7 @@ CONSENTS = Table(
     name="consents",
     description="One row per statement of consent; append-only, the latest one holds.",
     columns=(
-        Column("customer_id", TEXT, "Who said it.", required=True),
+        Column("customer_id", TEXT, "Who said it.", shape=IDENTIFIER, required=True),
         Column("purpose", TEXT, "What it is about.", required=True, allowed=PURPOSES),
         Column("granted", FLAG, "Whether consent was given (true) or withdrawn (false).", required=True),
         Column("occurred_at", TIME, "When it was said, UTC.", required=True, earliest=_SHOP_START, past=True),

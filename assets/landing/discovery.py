@@ -38,8 +38,9 @@ class Discovery:
 def discover(landing: Path) -> Discovery:
     """Lists `<table>.<ext>` and `<table>/**/*.<ext>`; letter case of table and extension does not matter.
 
-    Hidden and unfinished files (`.x`, `_x`, `x.tmp`, `x.part`, `x~`) are passed over in silence; empty files and files
-    that belong to no table are named in the warnings, as are absent tables that may be absent.
+    Hidden and unfinished files (`.x`, `_x`, `x.tmp`, `x.part`, `x~`) are passed over in silence; empty files, links
+    that lead out of the folder and files that belong to no table are named in the warnings, as are absent tables that
+    may be absent.
 
     Raises:
         LandingError: the folder does not exist, or a table that must exist has no file.
@@ -51,8 +52,14 @@ def discover(landing: Path) -> Discovery:
         )
     files: dict[str, list[LandingFile]] = {name: [] for name in TABLES}
     warnings = []
+    inside = landing.resolve()
     for relative in sorted(_visible(landing), key=str):
         location = landing / relative
+        if not location.resolve().is_relative_to(inside):
+            warnings.append(
+                f"{relative} is ignored: it is a link to a place outside the landing folder; put the file itself there"
+            )
+            continue
         found, complaint = _classify(relative, location)
         if found:
             files[found.table].append(found)

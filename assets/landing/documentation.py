@@ -52,6 +52,8 @@ def _rules(column: Column) -> list[str]:
         rules.append("a JSON object")
     if column.minimum is not None:
         rules.append(f"{column.minimum:g} or more")
+    if column.maximum is not None:
+        rules.append(f"at most {column.maximum:,.0f}")
     if column.earliest is not None:
         rules.append(f"not before {column.earliest:%Y-%m-%d}")
     if column.past:

@@ -57,7 +57,16 @@ def ingest(home: Home, now: datetime) -> IngestReport:
         states[name], reports[name] = _ingest_table(home, table, discovery.files[name], before, now)
     Manifest(tables=states).save(manifest_path(home))
     _forget_checkpoints(home, states)
-    return IngestReport(tables=reports, warnings=discovery.warnings)
+    return IngestReport(tables=reports, warnings=(*discovery.warnings, *_repeated_columns(states)))
+
+
+def _repeated_columns(states: Mapping[str, TableState]) -> list[str]:
+    return [
+        f"{path}: the column '{name}' occurs more than once; the first one is read, take the others out"
+        for state in states.values()
+        for path, entry in state.files.items()
+        for name in entry.repeated_columns
+    ]
 
 
 def _ingest_table(
@@ -125,10 +134,12 @@ def _check_file(home: Home, table: Table, file: LandingFile, sha256: str, now: d
     _mark_unfinished(home)
     rejection: str | None = None
     unknown: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
     try:
         source = read(file, table)
         checked = check(source, table, now)
-        rows_read, unknown = source.frame.height + source.broken.height, source.unknown
+        rows_read = source.frame.height + source.broken.height
+        unknown, repeated = source.unknown, source.repeated
     except FileRejectedError as error:
         checked, rejection, rows_read = _reject(error, table), error.reason, 0
     checkpoint = Checkpoint.of(home, table.name, sha256)
@@ -144,6 +155,7 @@ def _check_file(home: Home, table: Table, file: LandingFile, sha256: str, now: d
         days=tuple(days),
         rejection=rejection,
         unknown_columns=unknown,
+        repeated_columns=repeated,
         holds_from=checked.holds_from,
         holds_until=checked.holds_until,
     )

@@ -21,6 +21,7 @@ class FileEntry(BaseModel):
         days: UTC days of its good rows, for events.
         rejection: why no row of it can be used, or None.
         unknown_columns: columns the contract does not know.
+        repeated_columns: columns that occur several times.
         holds_from, holds_until: the range of `now` within which it need not be checked again.
     """
 
@@ -34,6 +35,7 @@ class FileEntry(BaseModel):
     days: tuple[date, ...] = ()
     rejection: str | None = None
     unknown_columns: tuple[str, ...] = ()
+    repeated_columns: tuple[str, ...] = ()
     holds_from: datetime | None = None
     holds_until: datetime | None = None
 

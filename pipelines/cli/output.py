@@ -67,6 +67,8 @@ def print_json(result: Mapping[str, Any]) -> None:
 def facts(title: str, rows: Mapping[str, object]) -> None:
     """A titled list of names and values."""
     table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in rows.items():
         table.add_row(f"[dim]{name}[/]", _plain(str(value)))
     stdout.print(table)

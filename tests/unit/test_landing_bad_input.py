@@ -1,7 +1,7 @@
 """Every kind of bad landing input: the message names the place and the remedy, and the good rows stay."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -190,6 +190,8 @@ def test_going_back_in_time_puts_the_row_back_into_quarantine(home: Home) -> Non
         ("abc,,", "price", "price 'abc' is not a number; write it like 12.50"),
         ("inf,,", "price", "price 'inf' is not a number"),
         (",1.5,", "quantity", "quantity '1.5' is not a whole number; write it like 3"),
+        ("1e300,,", "price", "price '1e300' is more than 1,000,000,000, which cannot be; correct the number"),
+        (",1000000001,", "quantity", "quantity '1000000001' is more than 1,000,000,000"),
     ],
 )
 def test_a_bad_amount_takes_the_row_out(home: Home, values: str, column: str, words: str) -> None:
@@ -229,6 +231,49 @@ def test_a_bad_address_takes_the_customer_out(home: Home) -> None:
     ingest(home, NOW)
     reason = the_one(home, "customers")["reason"]
     assert reason == "email 'nobody at example' has not the expected form; write it like ann@example.org"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "<a@b.org>",
+        "a@b.org\x00",
+        "a\x07@b.org",
+        "a;b@c.org",
+        "a b@c.org",
+        "a\u00a0b@c.org",
+        "a\u200bb@c.org",
+        '"a"@c.org',
+        "a,b@c.org",
+        "a[1]@c.org",
+        "a(b)@c.org",
+        "a\\b@c.org",
+        "mailto:a@c.org",
+        "a@b@c.org",
+        "a@localhost",
+        "a@b..org",
+        "a@.org",
+        "a@b.org.",
+        "@b.org",
+    ],
+)
+def test_an_address_that_mail_cannot_go_to_is_refused(home: Home, address: str) -> None:
+    line = json.dumps({"customer_id": "c9", "email": address})
+    put(home, "customers/more.jsonl", line)
+    ingest(home, NOW)
+    assert (the_one(home, "customers")["column"], the_one(home, "customers")["rule"]) == (
+        "email",
+        "wrong form",
+    )
+
+
+@pytest.mark.parametrize(
+    "address", ["o'brien@mail.example.org", "a.b+c_d%e@x-y.org", "jürg@bücher.ch", "用户@例子.公司"]
+)
+def test_a_usual_address_passes(home: Home, address: str) -> None:
+    put(home, "customers/more.jsonl", json.dumps({"customer_id": "c9", "email": address}))
+    ingest(home, NOW)
+    assert kept(home, "customers")["email"].to_list()[-1] == address
 
 
 def test_an_unknown_purpose_is_explained(home: Home) -> None:
@@ -316,10 +361,138 @@ def test_csv_lines_that_do_not_fit_the_header_are_set_apart(home: Home) -> None:
     assert kept(home, "customers")["city"].to_list() == ["Biel, Bienne", "Wil\nSG"]
 
 
-def test_a_csv_with_semicolons_shows_what_was_found(home: Home) -> None:
-    put(home, "customers/excel.csv", "customer_id;email\nc1;a@example.org\n")
+@pytest.mark.parametrize(("separator", "words"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_csv_that_is_not_comma_separated_is_named_as_such(home: Home, separator: str, words: str) -> None:
+    lines = ["customer_id,email,city", 'c1,a@example.org,"Wil', "c2,b@example.org,Biel"]
+    put(home, "customers/excel.csv", "\n".join(lines).replace(",", separator))
+    put(home, "customers/commas.csv", f"customer_id{separator}email\nc1{separator}Biel, Bienne, Wil\n")
     ingest(home, NOW)
-    assert "(found: customer_id;email)" in the_one(home, "customers")["reason"]
+    assert [record["reason"] for record in quarantined(home, "customers")] == [
+        f"the file must be comma-separated, not by {words}; save it so and deliver it again"
+    ] * 2
+
+
+@pytest.mark.parametrize("more", ["", "c2,b@example.org,x@example.org,Wil,SG,Uzwil\n"])
+def test_a_repeated_csv_column_is_named_as_it_stands_in_the_file(home: Home, more: str) -> None:
+    put(home, "customers.csv", f"customer_id,email,email,city\nc1,a@example.org,b@example.org,Wil\n{more}")
+    report = ingest(home, NOW)
+    assert report.tables["customers"].unknown_columns == ()
+    warning = (
+        "customers.csv: the column 'email' occurs more than once; the first one is read, take the others out"
+    )
+    assert warning in report.warnings
+    assert warning in ingest(home, NOW).warnings
+    assert kept(home, "customers")["email"].to_list() == ["a@example.org"]
+
+
+@pytest.mark.parametrize(
+    "row", ["c9,eve@example.org,Eve,Miller", "root:x:0:0:root:/root:/bin/bash", "c9;eve@example.org"]
+)
+def test_a_file_without_header_does_not_show_its_first_row(home: Home, row: str) -> None:
+    put(home, "customers/more.csv", f"{row}\nc2,bob@example.org,Bob,Smith\n")
+    ingest(home, NOW)
+    reason = the_one(home, "customers")["reason"]
+    assert "no header line?" in reason or "comma-separated" in reason
+    assert not [word for word in ("eve", "Eve", "Miller", "root", "bin", "c9") if word in reason]
+
+
+def test_a_link_out_of_the_landing_folder_is_not_followed(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.csv").write_text(CUSTOMERS.replace("c1", "c7"))
+    (home.landing / "customers").mkdir()
+    (home.landing / "customers" / "away.csv").symlink_to(tmp_path / "elsewhere.csv")
+    (home.landing / "customers" / "home.csv").symlink_to(home.landing / "customers.csv")
+    report = ingest(home, NOW)
+    assert (
+        "customers/away.csv is ignored: it is a link to a place outside the landing folder; put the file itself there"
+    ) in report.warnings
+    assert report.tables["customers"].files == 2
+    assert kept(home, "customers")["customer_id"].to_list() == ["c1", "c2"]
+
+
+def test_a_parquet_row_that_is_not_utf8_is_set_apart_alone(home: Home) -> None:
+    rows = pl.DataFrame(
+        {
+            "customer_id": [b"c8", b"\xff\xfe", b"c\xef\xbf\xbd", None],
+            "email": [b"a@example.org", b"b@example.org", b"c@example.org", b"d@example.org"],
+        }
+    )
+    (home.landing / "customers").mkdir()
+    rows.write_parquet(home.landing / "customers" / "bytes.parquet")
+    assert_adds_up(ingest(home, NOW))
+    records = quarantined(home, "customers")
+    assert [(r["row_number"], r["rule"]) for r in records] == [(2, "broken encoding"), (4, "missing value")]
+    assert records[0]["reason"] == "the row is not valid UTF-8; save the file as UTF-8 and deliver it again"
+    assert json.loads(records[0]["raw"])["email"] == "b@example.org"
+    assert set(kept(home, "customers")["customer_id"]) == {"c1", "c2", "c8", "c\N{REPLACEMENT CHARACTER}"}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (timedelta(days=1), "the file holds values that cannot be converted"),
+        ([b"\xff"], "the nested column 'customer_id' holds bytes"),
+        ({"a": [b"\xff"]}, "the nested column 'customer_id' holds bytes"),
+    ],
+)
+def test_a_parquet_file_whose_values_cannot_be_converted_does_not_stop_the_others(
+    home: Home, value: object, words: str
+) -> None:
+    (home.landing / "customers").mkdir()
+    odd = pl.DataFrame({"customer_id": [value], "email": ["z@example.org"]})
+    odd.write_parquet(home.landing / "customers" / "odd.parquet")
+    ingest(home, NOW)
+    record = the_one(home, "customers")
+    assert (record["kind"], record["file"]) == ("file", "customers/odd.parquet")
+    assert words in record["reason"]
+    assert kept(home, "customers").height == 2
+
+
+def test_a_parquet_name_is_no_pattern(home: Home) -> None:
+    (home.landing / "customers").mkdir()
+    pl.DataFrame({"customer_id": ["c9"], "email": ["z@example.org"]}).write_parquet(
+        home.landing / "customers" / "[a]*?.parquet"
+    )
+    assert ingest(home, NOW).tables["customers"].files_rejected == {}
+    assert kept(home, "customers")["customer_id"].to_list() == ["c1", "c2", "c9"]
+
+
+@pytest.mark.parametrize("pretty", [None, 1])
+def test_a_json_array_is_named_as_such(home: Home, pretty: int | None) -> None:
+    people = [
+        {"customer_id": "c8", "email": "a@example.org"},
+        {"customer_id": "c9", "email": "b@example.org"},
+    ]
+    put(home, "customers/array.jsonl", f"\n {json.dumps(people, indent=pretty)}\n")
+    ingest(home, NOW)
+    assert the_one(home, "customers")["reason"] == (
+        "the file is not JSON lines: one object per line, not an array; write it so and deliver it again"
+    )
+
+
+def test_ids_are_plain_values(home: Home) -> None:
+    numbers = ["12.0", "13", '"14.0"', "1.5", '"{3F25-04E0}"']
+    bad = ['["a"]', '{"a": 1}', "[]", "{}"]
+    lines = [
+        f'{{"customer_id": {value}, "email": "p{i}@example.org"}}' for i, value in enumerate(numbers + bad)
+    ]
+    (home.landing / "customers.csv").unlink()
+    put(home, "customers.jsonl", "\n".join(lines))
+    assert_adds_up(ingest(home, NOW))
+    assert kept(home, "customers")["customer_id"].to_list() == ["1.5", "12", "13", "14.0", "{3F25-04E0}"]
+    records = quarantined(home, "customers")
+    assert [record["row_number"] for record in records] == [6, 7, 8, 9]
+    assert {(record["kind"], record["rule"]) for record in records} == {("row", "wrong form")}
+
+
+def test_a_list_as_the_id_of_something_concerned_is_set_apart_alone(home: Home) -> None:
+    put(
+        home,
+        "events/log.jsonl",
+        '{"event_id": "j1", "event": "Product Viewed", "occurred_at": "2025-05-02", "product_id": ["p1", "p2"]}',
+    )
+    ingest(home, NOW)
+    assert (the_one(home, "events")["kind"], the_one(home, "events")["column"]) == ("value", "product_id")
+    assert kept(home, "events").filter(pl.col("event_id") == "j1")["product_id"].to_list() == [None]
 
 
 def test_of_two_events_with_one_id_the_earlier_stays(home: Home) -> None:

@@ -25,6 +25,20 @@ def test_required_columns_are_those_of_the_design() -> None:
     }
 
 
+def test_amounts_are_bounded() -> None:
+    bounds = {
+        (t.name, c.name): (c.minimum, c.maximum) for t in TABLES.values() for c in t.columns if c.maximum
+    }
+    assert set(bounds) == {
+        ("products", "price"),
+        ("products", "cost"),
+        ("events", "price"),
+        ("events", "discount"),
+        ("events", "quantity"),
+    }
+    assert set(bounds.values()) == {(0, 1e9)}
+
+
 def test_times_are_naive_microseconds_and_orders_are_total() -> None:
     for table in TABLES.values():
         times = [dtype for dtype in table.schema.values() if isinstance(dtype, pl.Datetime)]

@@ -175,6 +175,8 @@ def test_names(raw: str | None, clean: str | None) -> None:
             "A very long product name that goes on and on",
         ),
         ("x" * 60, "x" * 48),
+        ("-" * 60, None),
+        ("- " * 30 + "mug", None),
     ],
 )
 def test_product_names(raw: str, clean: str | None) -> None:

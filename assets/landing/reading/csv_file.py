@@ -1,6 +1,8 @@
 """CSV files, also damaged ones: comma-separated, UTF-8, with a header line; a field may be quoted."""
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +27,8 @@ from assets.landing.reading.source import (
 )
 
 _LONGEST_RECORD_LINES = 100
+_REPEATED = re.compile(r"(.*)_duplicated_\d+", re.DOTALL)
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def read_csv(file: LandingFile, table: Table) -> Source:
@@ -37,13 +41,25 @@ def read_csv(file: LandingFile, table: Table) -> Source:
         raise FileRejectedError("unreadable file", reason) from error
     except pl.exceptions.ComputeError:
         cells = _without_lost_bytes(_parse_damaged(data)) if not is_utf8(data) else _parse_damaged(data)
+    _refuse_other_separators(cells.columns)
     known = known_columns(cells.columns, table)
-    return Source(cells.frame.select(ROW, *known), cells.broken, unknown_columns(cells.columns, table))
+    repeated = tuple(sorted(name for name, n in Counter(cells.columns).items() if n > 1))
+    unknown = unknown_columns(cells.columns, table)
+    return Source(cells.frame.select(ROW, *known), cells.broken, unknown, repeated)
+
+
+def _refuse_other_separators(columns: Sequence[str]) -> None:
+    if len(columns) != 1:
+        return
+    for separator, words in _OTHER_SEPARATORS.items():
+        if separator in columns[0]:
+            reason = f"the file must be comma-separated, not by {words}; save it so and deliver it again"
+            raise FileRejectedError("wrong separator", reason)
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """A CSV file taken apart: `row_number` and every column as text, and the lines that are no rows."""
+    """A CSV file taken apart: the header, `row_number` and the columns as text, and the lines that are no rows."""
 
     columns: list[str]
     frame: pl.DataFrame
@@ -55,7 +71,13 @@ def _parse(data: bytes, encoding: Literal["utf8", "utf8-lossy"]) -> _Cells:
     numbers = pl.Series(ROW, range(1, frame.height + 1), dtype=pl.Int64)
     is_blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
     numbered = frame.select(pl.exclude(ROW)).insert_column(0, numbers)
-    return _Cells(frame.columns, numbered.filter(~is_blank), BROKEN.to_frame())
+    return _Cells(_real_names(frame.columns), numbered.filter(~is_blank), BROKEN.to_frame())
+
+
+def _real_names(columns: Sequence[str]) -> list[str]:
+    """The names as they stand in the header; Polars gives repeated ones an ending."""
+    found = [(name, _REPEATED.fullmatch(name)) for name in columns]
+    return [match[1] if match and match[1] in columns else name for name, match in found]
 
 
 def _parse_damaged(data: bytes) -> _Cells:

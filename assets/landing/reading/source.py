@@ -1,6 +1,7 @@
 """What every reader hands on, and what they have in common."""
 
 import codecs
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,6 +20,8 @@ LOST = "\N{REPLACEMENT CHARACTER}"
 """Stands in decoded text where bytes were not UTF-8."""
 
 NOT_UTF8 = "the row is not valid UTF-8; save the file as UTF-8 and deliver it again"
+
+_COLUMN_NAME = re.compile(r"[^\W\d][\w -]{0,40}")
 
 
 class FileRejectedError(ValueError):
@@ -39,11 +42,13 @@ class Source:
         frame: `row_number` and the known columns of the file, in the file's own types.
         broken: rows that could not be taken apart, as `BROKEN`.
         unknown: columns of the file that the contract does not know.
+        repeated: columns that occur several times in the file; the first one is in `frame`.
     """
 
     frame: pl.DataFrame
     broken: pl.DataFrame
     unknown: tuple[str, ...]
+    repeated: tuple[str, ...] = ()
 
 
 def utf8_bytes(file: LandingFile) -> bytes:
@@ -69,15 +74,22 @@ def known_columns(columns: Sequence[str], table: Table) -> list[str]:
     """The columns of a file that the contract knows; raises if a required one is missing."""
     for column in table.columns:
         if column.required and column.name not in columns:
-            close = get_close_matches(column.name, columns, n=1)
-            remedy = f"rename '{close[0]}' to '{column.name}'" if close else f"add the column '{column.name}'"
-            found = ", ".join(list(columns)[:30]) or "none"
+            remedy, found = _remedy_for_missing(column.name, columns)
             raise FileRejectedError(
                 "missing column",
-                f"required column '{column.name}' is missing; {remedy} and deliver the file again (found: {found})",
+                f"required column '{column.name}' is missing; {remedy} and deliver the file again ({found})",
                 column.name,
             )
     return [name for name in table.names if name in columns]
+
+
+def _remedy_for_missing(name: str, columns: Sequence[str]) -> tuple[str, str]:
+    """What to do and what was found; says nothing of what may be a row of data in the place of a header."""
+    if not all(_COLUMN_NAME.fullmatch(column) for column in columns):
+        return f"add the column '{name}'", "what was found are no column names: no header line?"
+    close = get_close_matches(name, columns, n=1)
+    remedy = f"rename '{close[0]}' to '{name}'" if close else f"add the column '{name}'"
+    return remedy, f"found: {', '.join(columns[:30]) or 'none'}"
 
 
 def unknown_columns(columns: Sequence[str], table: Table) -> tuple[str, ...]:
