@@ -74,5 +74,7 @@ class IngestReport(BaseModel):
 def quarantined(home: Home) -> dict[str, int]:
     """Records in quarantine by table, tables without any left out."""
     files = sorted(home.quarantine.glob("*.parquet"))
-    counts = {file.stem: pl.scan_parquet(file, glob=False).select(pl.len()).collect().item() for file in files}
+    counts = {
+        file.stem: pl.scan_parquet(file, glob=False).select(pl.len()).collect().item() for file in files
+    }
     return {table: n for table, n in counts.items() if n}

@@ -27,9 +27,7 @@ def test_no_window_reaches_past_the_week_or_before_the_data(days: int) -> None:
 
 def test_purchase_windows_lie_end_to_end() -> None:
     products = training_dates(WEEK, date(2024, 1, 1)).products
-    assert {later - earlier for earlier, later in pairwise(products)} == {
-        timedelta(days=PURCHASE_DAYS)
-    }
+    assert {later - earlier for earlier, later in pairwise(products)} == {timedelta(days=PURCHASE_DAYS)}
 
 
 def test_dbt_is_told_dates_in_order_and_where_labels_end(tmp_path) -> None:
