@@ -19,6 +19,17 @@ LEADING = (
 )
 """What a person reads first; the other columns follow in the order in which they are decided."""
 
+_TYPES = {
+    pl.String(): "text",
+    pl.Float64(): "number",
+    pl.Int64(): "whole number",
+    pl.Boolean(): "true/false",
+    pl.Date(): "date",
+    pl.Datetime("us"): "time",
+    pl.List(pl.String): "list of text",
+    pl.List(pl.Float64): "list of numbers",
+}
+
 
 def plan_columns() -> dict[str, Column]:
     """Every column of the published plan, in its order."""
@@ -41,7 +52,7 @@ def documentation() -> str:
 def _lines() -> Iterator[str]:
     yield from ("| column | type | meaning |", "|---|---|---|")
     for name, column in plan_columns().items():
-        yield f"| `{name}` | {column.dtype} | {column.meaning} |"
+        yield f"| `{name}` | {_TYPES[column.dtype]} | {column.meaning} |"
     yield from ("", "## Reasons", "", "| reason | meaning |", "|---|---|")
     for reason, meaning in REASONS.items():
         yield f"| `{reason}` | {meaning} |"
