@@ -1,4 +1,4 @@
-"""For all tests: the command line, kept away from the developer's own home folder."""
+"""For all tests: the command line, kept away from the developer's own home folder, and who shares a worker."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,17 @@ from pipelines.cli import main, output
 
 WIDTH = 500
 """Columns of the terminal: no message is broken into lines."""
+
+
+PLANNED = {"shop", "replanned", "definitions"}
+"""Fixtures that take a minute to make and are made once per worker."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests run in one worker: those that share a planned shop, else those of one file."""
+    for item in items:
+        shares = PLANNED & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("planned shop" if shares else str(item.path)))
 
 
 @pytest.fixture
