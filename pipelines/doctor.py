@@ -95,6 +95,12 @@ def _landing(home: Home) -> Iterator[Finding]:
         f"{home.landing}: {', '.join(found) or 'empty'}",
         f"put {' and '.join(missing)} there, or make a sample with: sendplan simulate",
     )
+    yield Finding(
+        "consents",
+        "consents" in found,
+        "landed" if "consents" in found else "none: nobody can be mailed",
+        "put consents.* there: customer_id, purpose (email_marketing), granted, occurred_at",
+    )
     first = first_event_day(home)
     if first is not None:
         yield Finding("events", True, f"since {first}")

@@ -52,6 +52,9 @@ TIME_REASONS: Mapping[str, str] = MappingProxyType(
 )
 """Basis of a send time as a marketer would say it."""
 
+ORDERS_FOR_A_SHARE = 3
+"""Fewer orders than this make no percentage worth quoting."""
+
 
 def _counted(n: pl.Expr, noun: str) -> pl.Expr:
     """'1 mail', '2 mails'; null for null."""
@@ -122,6 +125,8 @@ def _why_this_offer() -> pl.Expr:
         .then(pl.lit(None, dtype=pl.String))
         .when(pl.col("min_price_sensitivity") <= 0)
         .then(pl.format("{}, which goes with this message", label))
+        .when((pl.col("discount_share") > 0) & (pl.col("n_orders") < ORDERS_FOR_A_SHARE))
+        .then(pl.format("{} because they have bought at a discount before", label))
         .when(pl.col("discount_share") >= pl.col("min_price_sensitivity"))
         .then(
             pl.format(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from enum import StrEnum
@@ -79,7 +80,15 @@ def ui(
         "SENDPLAN_MAIL": str(settings.mail),
         "PYTHONWARNINGS": "ignore",
     }
-    raise typer.Exit(subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode)
+    # A group of its own, ended as a whole: the servers start further processes, which would outlive them.
+    server = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)
+
+    def stop(signum: int, _: object) -> None:
+        os.killpg(server.pid, signum)
+
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, stop)
+    raise typer.Exit(server.wait())
 
 
 def doctor(landing: Landing = None, as_json: JsonOption = False) -> None:

@@ -23,7 +23,8 @@ Landing = Annotated[
     ),
 ]
 
-stdout = Console()
+# Tables keep their width in a file or a pipe.
+stdout = Console(width=None if sys.stdout.isatty() else 140)
 # Bound to the stream of now, so that progress goes on where a run's own output is turned away.
 stderr = Console(file=sys.stderr)
 

@@ -178,4 +178,6 @@ def _steps(advance: Any) -> Any:
 
 
 def _short(value: object) -> object:
-    return f"{value:.4f}" if isinstance(value, float) else value
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) > 1 else f"{value:.4f}"
+    return value

@@ -91,12 +91,22 @@ def test_a_few_bad_rows_warn_and_the_run_goes_on(home: Home) -> None:
     assert dg.AssetKey("after_raw") in {e.asset_key for e in result.get_asset_materialization_events()}
 
 
+def test_a_few_bad_rows_of_a_small_file_stop_nothing(home: Home) -> None:
+    (home.landing / "events.csv").write_text(
+        EVENTS + "".join(f"b{i},Nothing,2025-05-01\n" for i in range(20))
+    )
+    check = checks_of(materialize(home), "within_contract")["raw_events"]
+    assert check.severity == dg.AssetCheckSeverity.WARN
+
+
 def test_many_bad_rows_stop_the_run(home: Home) -> None:
-    (home.landing / "events.csv").write_text(EVENTS + "".join(f"b{i},Nothing,2025-05-01\n" for i in range(3)))
+    (home.landing / "events.csv").write_text(
+        EVENTS + "".join(f"b{i},Nothing,2025-05-01\n" for i in range(30))
+    )
     result = materialize(home, raise_on_error=False)
     check = checks_of(result, "within_contract")["raw_events"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert "3 of 33 rows are in quarantine, more than the 5% allowed" in (check.description or "")
+    assert "30 of 60 rows are in quarantine, more than the 5% allowed" in (check.description or "")
     assert dg.AssetKey("after_raw") not in {e.asset_key for e in result.get_asset_materialization_events()}
 
 
