@@ -204,8 +204,7 @@ def _log_lesson(lesson: Lesson) -> None:
         if method == lesson.verdict.winner:
             mlflow.log_metrics(known)
     mlflow.log_params(lesson.params(lesson.verdict.winner))
-    for name, table in {"comparison": lesson.comparison, **lesson.tables}.items():
-        mlflow.log_text(table.write_csv(), f"{name}.csv")
+    mlflow.log_text(lesson.comparison.write_csv(), "comparison.csv")
     for name, figure in lesson.figures.items():
         mlflow.log_figure(figure, name)
 

@@ -28,7 +28,6 @@ class Lesson:
         fitted: the winner and the runner-up, fitted on everything known.
         example: a few rows to ask the winner.
         figures: file name -> plot.
-        tables: name -> table.
     """
 
     verdict: Verdict
@@ -36,7 +35,6 @@ class Lesson:
     fitted: Mapping[str, Model]
     example: pl.DataFrame
     figures: Mapping[str, Figure] = field(default_factory=dict)
-    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     @property
     def winner(self) -> Model:

@@ -12,31 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from assets.landing.contract import EVENT_NAMES
+
 PLAN_DATE = date(2025, 4, 1)
 MIDNIGHT = datetime(2025, 4, 1)
 EARLIER = [date(2025, 2, 15), date(2025, 3, 1)]
 LABELS = {"label_horizon_days": 31, "label_purchase_days": 31, "labels_until": PLAN_DATE.isoformat()}
-EVENTS = (
-    "Page Viewed",
-    "Product Viewed",
-    "Products Searched",
-    "Content Viewed",
-    "Product Added",
-    "Product Removed",
-    "Checkout Started",
-    "Order Completed",
-    "Order Refunded",
-    "Email Sent",
-    "Email Delivered",
-    "Email Opened",
-    "Email Link Clicked",
-    "Email Bounced",
-    "Email Marked as Spam",
-    "Subscribed",
-    "Unsubscribed",
-    "Support Contacted",
-    "Review Submitted",
-)
 
 
 @dataclass(frozen=True)
@@ -116,7 +97,7 @@ def _later_event(world: World) -> st.SearchStrategy[dict[str, object]]:
     """An event on or after the plan date; often at the very instant, and often about something already begun."""
     return st.fixed_dictionaries(
         {
-            "event": st.sampled_from(EVENTS),
+            "event": st.sampled_from(EVENT_NAMES),
             "occurred_at": st.one_of(
                 st.just(MIDNIGHT),
                 st.floats(0, 3, width=32).map(lambda s: MIDNIGHT + timedelta(seconds=s)),
