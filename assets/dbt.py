@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -62,10 +63,13 @@ def _command_line() -> DbtCliResource:
     return DbtCliResource(project_dir=str(PROJECT), profiles_dir=str(PROJECT), dbt_executable=str(EXECUTABLE))
 
 
-def build_args(selection: Sequence[str], variables: dict[str, object]) -> list[str]:
+def build_args(
+    selection: Sequence[str], variables: dict[str, object], full_refresh: bool = False
+) -> list[str]:
     """Arguments for `dbt build` of tagged models with their data tests; unit tests belong to the test suite."""
     return [
         "build",
+        *(["--full-refresh"] if full_refresh else []),
         "--select",
         " ".join(selection),
         "--exclude-resource-type",
@@ -80,13 +84,32 @@ def warehouse_vars(home: Home) -> dict[str, object]:
     return {"raw_root": str(home.raw)}
 
 
-def feature_vars(home: Home, as_of: date) -> dict[str, object]:
-    """Variables of the feature and trigger models for one plan date."""
+def feature_vars(home: Home, as_of: Sequence[date]) -> dict[str, object]:
+    """Variables of the feature and trigger models for plan dates; each date has a folder of its own."""
     return {
         **warehouse_vars(home),
-        "as_of_dates": [as_of.isoformat()],
-        "features_root": str(home.features(as_of)),
+        "as_of_dates": sorted(day.isoformat() for day in as_of),
+        "features_root": home.features_template,
     }
+
+
+def warehouse_code() -> str:
+    """A name for the SQL of the warehouse: while it is the same, tables built before can be built on."""
+    folders = (
+        "macros",
+        "models/staging",
+        "models/intermediate/changes",
+        "models/intermediate/warehouse",
+        "models/marts",
+    )
+    files = [
+        PROJECT / "dbt_project.yml",
+        *(file for folder in folders for file in (PROJECT / folder).rglob("*.sql")),
+    ]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(f"{file.relative_to(PROJECT)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def snapshot_vars(home: Home, week: date, snapshots: Sequence[date], horizon_days: int) -> dict[str, object]:

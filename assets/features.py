@@ -1,4 +1,4 @@
-"""dbt in the graph: the warehouse (facts, all of history) and the feature tables of one plan date."""
+"""dbt in the graph: the warehouse (facts, all of history, by changed days) and the feature tables of plan dates."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -8,10 +8,11 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
-from assets.dbt import Dbt, build_args, feature_vars, warehouse_vars
+from assets.dbt import Dbt, build_args, feature_vars, warehouse_code, warehouse_vars
 from assets.home import Home
 from assets.owners import DATA_ENGINEERING
-from assets.partitions import daily, one_day_per_run
+from assets.partitions import a_month_per_run, daily
+from assets.storage import replace_bytes
 
 WAREHOUSE = "warehouse"
 FEATURES = "features"
@@ -44,21 +45,28 @@ def build_dbt_assets(manifest: Path) -> list[dg.AssetsDefinition]:
     def warehouse(
         context: dg.AssetExecutionContext, dbt: dg.ResourceParam[Dbt], home: dg.ResourceParam[Home]
     ) -> Iterator[Any]:
-        yield from dbt.stream(context, build_args([f"tag:{WAREHOUSE}"], warehouse_vars(home)))
+        code = warehouse_code()
+        is_known = home.warehouse_code.is_file() and home.warehouse_code.read_text() == code
+        if not is_known:
+            context.log.info("the warehouse is built anew: it does not stand yet, or its SQL has changed")
+        arguments = build_args([f"tag:{WAREHOUSE}"], warehouse_vars(home), full_refresh=not is_known)
+        yield from dbt.stream(context, arguments)
+        replace_bytes(home.warehouse_code, code.encode())
 
     @dbt_assets(
         name=FEATURES,
         select=f"tag:{FEATURES}",
         partitions_def=daily,
-        backfill_policy=one_day_per_run,
+        backfill_policy=a_month_per_run,
         **common,
     )
     def features(
         context: dg.AssetExecutionContext, dbt: dg.ResourceParam[Dbt], home: dg.ResourceParam[Home]
     ) -> Iterator[Any]:
-        as_of = date.fromisoformat(context.partition_key)
-        home.features(as_of).mkdir(parents=True, exist_ok=True)
-        yield from dbt.stream(context, build_args([f"tag:{FEATURES}"], feature_vars(home, as_of)))
+        days = [date.fromisoformat(key) for key in context.partition_keys]
+        for day in days:
+            home.features(day).mkdir(parents=True, exist_ok=True)
+        yield from dbt.stream(context, build_args([f"tag:{FEATURES}"], feature_vars(home, days)))
 
     return [
         assets.map_asset_specs(lambda spec: spec.replace_attributes(owners=DATA_ENGINEERING))

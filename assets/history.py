@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from assets.home import Home
+from assets.landing.layout import days_on_disk
 
 FIRST_DAY = date(1996, 1, 1)
 """Where both calendars begin: a Monday before any data that Sendplan is tried on; a day costs nothing until it is used."""
@@ -16,9 +17,7 @@ class NoHistoryError(ValueError):
 
 def first_event_day(home: Home) -> date | None:
     """The first day (UTC) with an event in the raw tables; None where there is no event."""
-    prefix = "day="
-    days = (folder.name.removeprefix(prefix) for folder in (home.raw / "events").glob(f"{prefix}*"))
-    return min((date.fromisoformat(day) for day in days), default=None)
+    return min(days_on_disk(home), default=None)
 
 
 def require_history(home: Home, before: date, purpose: str) -> date:

@@ -74,6 +74,16 @@ class Home:
         """Feature and trigger tables computed for one plan date, one Parquet file per dbt model."""
         return self.root / "features" / f"as_of={as_of:%Y-%m-%d}"
 
+    @property
+    def features_template(self) -> str:
+        """The same folder with `{as_of}` for the date."""
+        return str(self.root / "features" / "as_of={as_of}")
+
+    @property
+    def warehouse_code(self) -> Path:
+        """Which SQL the warehouse was last built with, whole and tested."""
+        return self.dbt / "warehouse.code"
+
     def training(self, week: date) -> Path:
         """Feature snapshots and labels for the training of one week, one Parquet file per dbt model."""
         return self.root / "training" / f"week={week:%Y-%m-%d}"

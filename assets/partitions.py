@@ -16,6 +16,9 @@ weekly = dg.WeeklyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), day_off
 one_day_per_run = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 """A backfill makes one run per day; the tag `sendplan/one_at_a_time` makes them follow one another."""
 
+a_month_per_run = dg.BackfillPolicy.multi_run(max_partitions_per_run=31)
+"""Feature tables do not depend on one another: the dates of a backfill share one run and one pass over the facts."""
+
 
 def training_week(day: date) -> date:
     """The Monday on or before `day`: the key of the models that plan it."""

@@ -18,6 +18,8 @@ from assets.landing.contract import TABLES, Keep, Table
 from assets.landing.discovery import LandingError, LandingFile, discover
 from assets.landing.layout import (
     Checkpoint,
+    days_on_disk,
+    event_days_path,
     events_day_path,
     events_schema_path,
     manifest_path,
@@ -34,6 +36,9 @@ __all__ = ["IngestReport", "LandingError", "TableReport", "ingest"]
 
 QUARANTINE = pl.Schema({"table": pl.String(), FILE: pl.String(), **REJECTED})
 """Columns of `quarantine/<table>.parquet`."""
+
+EVENT_DAYS = pl.Schema({"day": pl.Date(), "version": pl.String(), "n_events": pl.Int64()})
+"""Columns of `raw/event_days.parquet`."""
 
 
 def ingest(home: Home, now: datetime) -> IngestReport:
@@ -215,7 +220,7 @@ def _write_days(
         suspects.group_by(identifier).agg(day.unique().alias("days")).filter(pl.col("days").list.len() > 1)
     )
     contested_days = tuple(across_days["days"].explode().unique().sort())
-    on_disk = _days_on_disk(home)
+    on_disk = days_on_disk(home)
     touched = touched | (on_disk ^ set(before.days)) | set(before.contested_days) | set(contested_days)
 
     concerned = {path: entry for path, entry in entries.items() if touched.intersection(entry.days)}
@@ -232,6 +237,7 @@ def _write_days(
     for gone in emptied & on_disk:
         shutil.rmtree(events_day_path(home, gone).parent)
     days = sorted((on_disk | written) - emptied)
+    _write_event_days(home, days, touched)
     ends = [pl.read_parquet(events_day_path(home, day))["occurred_at"] for day in (days[:1] + days[-1:])]
     return _Written(
         merged,
@@ -247,16 +253,28 @@ def _days_of(paths: Iterable[str], entries: Mapping[str, FileEntry]) -> set[date
     return {day for path in paths if path in entries for day in entries[path].days}
 
 
-def _days_on_disk(home: Home) -> set[date]:
-    folders = (home.raw / "events").glob("day=*/events.parquet")
-    return {date.fromisoformat(path.parent.name.removeprefix("day=")) for path in folders}
+def _write_event_days(home: Home, days: Iterable[date], touched: set[date]) -> None:
+    """The version of each day: kept for days that this pass did not touch."""
+    path = event_days_path(home)
+    known = pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=EVENT_DAYS)
+    kept = known.filter(~pl.col("day").is_in(sorted(touched)) & pl.col("day").is_in(sorted(days)))
+    anew = [_event_day(home, day) for day in sorted(set(days) - set(kept["day"]))]
+    replace_parquet(path, pl.concat([kept, pl.DataFrame(anew, schema=EVENT_DAYS, orient="row")]).sort("day"))
+
+
+def _event_day(home: Home, day: date) -> tuple[date, str, int]:
+    path = events_day_path(home, day)
+    with path.open("rb") as content:
+        version = hashlib.file_digest(content, "sha256").hexdigest()
+    return day, version, pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
 
 
 def _is_in_place(home: Home, table: Table, before: TableState) -> bool:
     if not quarantine_path(home, table.name).is_file():
         return False
     if table.keep is Keep.EARLIEST:
-        return events_schema_path(home).is_file() and _days_on_disk(home) == set(before.days)
+        standing = (events_schema_path(home), event_days_path(home))
+        return all(path.is_file() for path in standing) and days_on_disk(home) == set(before.days)
     return table_path(home, table.name).is_file()
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from assets.home import Home
 
+NO_DAY = date.min
+"""Stands for no day at all: the contract believes no time so early."""
+
 
 def table_path(home: Home, table: str) -> Path:
     """The checked table of customers, products, contents or consents."""
@@ -14,17 +17,28 @@ def table_path(home: Home, table: str) -> Path:
 
 def events_day_path(home: Home, day: date) -> Path:
     """The checked events of one UTC day."""
-    return home.raw / "events" / f"day={day:%Y-%m-%d}" / "events.parquet"
+    return home.raw / "events" / f"day={day.isoformat()}" / "events.parquet"
 
 
 def events_schema_path(home: Home) -> Path:
-    """A file without rows that always exists, so that `events/*/events.parquet` can be read before any event."""
-    return home.raw / "events" / "_schema" / "events.parquet"
+    """A day without rows, before any other: `events/day=*/events.parquet` can be read before the first event."""
+    return events_day_path(home, NO_DAY)
+
+
+def event_days_path(home: Home) -> Path:
+    """`day`, `version` (hash of its file) and `n_events` of every day with events: what a reader has to read anew."""
+    return home.raw / "event_days.parquet"
+
+
+def days_on_disk(home: Home) -> set[date]:
+    """The days that have a file with events."""
+    folders = (home.raw / "events").glob("day=*/events.parquet")
+    return {date.fromisoformat(path.parent.name.removeprefix("day=")) for path in folders} - {NO_DAY}
 
 
 def events_glob(home: Home) -> str:
     """Matches all event files, and at least one."""
-    return str(home.raw / "events" / "*" / "events.parquet")
+    return str(home.raw / "events" / "day=*" / "events.parquet")
 
 
 def quarantine_path(home: Home, table: str) -> Path:

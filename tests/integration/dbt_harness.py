@@ -4,8 +4,10 @@
 ten, so that a property can be tried on many worlds.
 """
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ import duckdb
 import polars as pl
 
 from assets.home import Home
-from assets.landing.ingest import ingest
+from assets.landing.ingest import EVENT_DAYS, ingest
 from shop.config import ShopConfig
 from shop.simulate import simulate
 
@@ -104,7 +106,7 @@ class Compiled:
 
     def __init__(self, dbt: Dbt, variables: dict[str, object]) -> None:
         """Compile once; `variables` holds the snapshot dates."""
-        dbt.must("compile", "--select", "resource_type:model", variables=variables)
+        dbt.must("compile", "--full-refresh", "--select", "resource_type:model", variables=variables)
         nodes = {
             name: node
             for name, node in dbt.manifest()["nodes"].items()
@@ -121,6 +123,7 @@ class Compiled:
             ).read_text()
             for name in order
         }
+        self._views = {node["name"] for node in nodes.values() if node["config"]["materialized"] == "view"}
 
     def tables(self, raw: Path) -> dict[str, pl.DataFrame]:
         """All published tables, computed from the raw tables in `raw`."""
@@ -128,7 +131,7 @@ class Compiled:
             connection.execute(f"attach ':memory:' as {self._catalog}")
             connection.execute("set TimeZone = 'UTC'")
             for name, sql in self._models.items():
-                kind = "view" if name.startswith("stg_") and name != "stg_events" else "table"
+                kind = "view" if name in self._views else "table"
                 query = sql.replace(self._raw, str(raw))
                 connection.execute(f"create {kind} {self._catalog}.main.{name} as {query}")
             return {
@@ -136,6 +139,26 @@ class Compiled:
                 for name in self._models
                 if name.startswith(PUBLISHED)
             }
+
+
+def write_events(raw: Path, events: pl.DataFrame) -> None:
+    """Replace all events of the raw tables, in one file per day as the raw assets write them."""
+    shutil.rmtree(raw / "events", ignore_errors=True)
+    days = events.with_columns(day=pl.col("occurred_at").dt.date()).partition_by("day", as_dict=True)
+    for (day,), rows in {(date.min,): events.clear(), **days}.items():
+        folder = raw / "events" / f"day={day}"
+        folder.mkdir(parents=True)
+        rows.select(events.columns).write_parquet(folder / "events.parquet")
+    versions = [
+        (day, hashlib.sha256(rows.write_ipc(None).getvalue()).hexdigest(), rows.height)
+        for (day,), rows in sorted(days.items())
+    ]
+    pl.DataFrame(versions, schema=EVENT_DAYS, orient="row").write_parquet(raw / "event_days.parquet")
+
+
+def read_events(raw: Path) -> pl.DataFrame:
+    """All events of the raw tables."""
+    return pl.read_parquet(raw / "events" / "day=*" / "events.parquet", hive_partitioning=False)
 
 
 def read_features(folder: Path) -> dict[str, pl.DataFrame]:

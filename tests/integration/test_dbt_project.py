@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from dbt_harness import MODEL, PUBLISHED, Dbt, read_features, simulated_raw
+from dbt_harness import MODEL, PUBLISHED, Dbt, read_events, read_features, simulated_raw, write_events
 
 PLAN_DATE = date(2025, 4, 1)
 SNAPSHOTS = [date(2025, 2, 20), date(2025, 3, 1), PLAN_DATE]
@@ -161,11 +161,10 @@ def test_the_same_input_gives_the_same_bytes(dbt: Dbt, features: Path) -> None:
 
 def test_a_shop_without_events_still_has_its_customers(dbt: Dbt, features: Path, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
-    (raw / "events" / "_schema").mkdir(parents=True)
+    raw.mkdir()
     for table in ("customers", "products", "contents", "consents"):
         pl.read_parquet(dbt.raw / f"{table}.parquet").write_parquet(raw / f"{table}.parquet")
-    schema = pl.read_parquet(dbt.raw / "events" / "_schema" / "events.parquet")
-    schema.clear().write_parquet(raw / "events" / "_schema" / "events.parquet")
+    write_events(raw, read_events(dbt.raw).clear())
     empty = Dbt(tmp_path, raw)
     variables = empty.variables(tmp_path / "features", [PLAN_DATE])
     empty.must("build", "--exclude-resource-type", "unit_test", variables=variables)

@@ -1,5 +1,6 @@
 """Time is the first rule: nothing that happens on or after a date changes a feature, trigger or label made for it."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from dbt_harness import Compiled, Dbt, by_key, read_features, simulated_raw
+from dbt_harness import Compiled, Dbt, by_key, read_events, read_features, simulated_raw, write_events
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -47,9 +48,9 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     root = tmp_path_factory.mktemp("no_leakage")
     raw = simulated_raw(root, customers=120, days=75, end=PLAN_DATE)
-    events = pl.read_parquet(raw / "events" / "*" / "events.parquet", hive_partitioning=False)
+    events = read_events(raw)
     events = pl.concat([events, _last_seconds(events)])
-    _write_events(raw, events)
+    write_events(raw, events)
     dbt = Dbt(root, raw)
     compiled = Compiled(dbt, dbt.variables(root / "features", [*EARLIER, PLAN_DATE], **LABELS))
     latest = events.filter(pl.col("occurred_at") > MIDNIGHT - timedelta(days=20))
@@ -170,7 +171,7 @@ def test_later_consents_customers_and_contents_change_nothing(world: World, tmp_
 
 def test_events_before_the_date_do_change_it(world: World, tmp_path: Path) -> None:
     raw = _copy(world.dbt.raw, tmp_path)
-    events = pl.read_parquet(raw / "events" / "all" / "events.parquet")
+    events = read_events(raw)
     order = {
         "event_id": "before",
         "event": "Order Completed",
@@ -178,7 +179,7 @@ def test_events_before_the_date_do_change_it(world: World, tmp_path: Path) -> No
         "customer_id": world.customers[0],
         "price": 5.0,
     }
-    _write_events(raw, pl.concat([events, _frame(events.schema, [order])]))
+    write_events(raw, pl.concat([events, _frame(events.schema, [order])]))
     at_plan_date = pl.col("as_of") == PLAN_DATE
     before, after = world.expected["feat_customer"], world.compiled.tables(raw)["feat_customer"]
     assert after.filter(at_plan_date)["n_orders"].sum() == before.filter(at_plan_date)["n_orders"].sum() + 1
@@ -216,9 +217,9 @@ def _frame(schema: pl.Schema, rows: list[dict[str, object]]) -> pl.DataFrame:
 def _with_later(world: World, folder: Path, later: list[dict[str, object]]) -> Path:
     """The world's raw tables with these events added."""
     raw = _copy(world.dbt.raw, folder)
-    events = pl.read_parquet(raw / "events" / "all" / "events.parquet")
+    events = read_events(raw)
     added = [{"event_id": f"later-{number}", **event} for number, event in enumerate(later)]
-    _write_events(raw, pl.concat([events, _frame(events.schema, added)]))
+    write_events(raw, pl.concat([events, _frame(events.schema, added)]))
     return raw
 
 
@@ -226,13 +227,5 @@ def _copy(raw: Path, folder: Path) -> Path:
     """The raw tables in a folder of their own, to be altered."""
     for source in raw.glob("*.parquet"):
         (folder / source.name).write_bytes(source.read_bytes())
-    _write_events(folder, pl.read_parquet(raw / "events" / "*" / "events.parquet", hive_partitioning=False))
+    shutil.copytree(raw / "events", folder / "events")
     return folder
-
-
-def _write_events(raw: Path, events: pl.DataFrame) -> None:
-    """Replace all event files by one."""
-    for old in raw.glob("events/*/events.parquet"):
-        old.unlink()
-    (raw / "events" / "all").mkdir(parents=True, exist_ok=True)
-    events.write_parquet(raw / "events" / "all" / "events.parquet")

@@ -248,7 +248,9 @@ def test_names_of_files_may_be_in_any_case_and_hidden_ones_are_passed_over(home:
     assert not any("part" in warning for warning in report.warnings)
 
 
-@pytest.mark.parametrize("victim", ["customers", "day", "quarantine", "checkpoint", "manifest", "schema"])
+@pytest.mark.parametrize(
+    "victim", ["customers", "day", "quarantine", "checkpoint", "manifest", "schema", "versions"]
+)
 def test_a_lost_output_is_made_again(home: Home, victim: str) -> None:
     ingest(home, NOW)
     before = stored(home)
@@ -258,7 +260,8 @@ def test_a_lost_output_is_made_again(home: Home, victim: str) -> None:
         "quarantine": home.quarantine / "events.parquet",
         "checkpoint": next((home.raw / "_files" / "events").iterdir()),
         "manifest": home.raw / "_manifest.json",
-        "schema": home.raw / "events" / "_schema" / "events.parquet",
+        "schema": home.raw / "events" / "day=0001-01-01" / "events.parquet",
+        "versions": home.raw / "event_days.parquet",
     }
     paths[victim].unlink()
     ingest(home, NOW)

@@ -44,9 +44,9 @@ def test_a_day_before_all_data_names_the_first_day(tmp_path) -> None:
     home = Home(tmp_path, tmp_path / "landing")
     with pytest.raises(NoHistoryError, match="no event has been landed"):
         require_history(home, WEEK, "plan")
-    for day in ("2025-06-30", "2025-07-01"):
+    for day in ("0001-01-01", "2025-06-30", "2025-07-01"):
         (home.raw / "events" / f"day={day}").mkdir(parents=True)
-    (home.raw / "events" / "_schema").mkdir()
+        (home.raw / "events" / f"day={day}" / "events.parquet").touch()
     assert first_event_day(home) == WEEK
     with pytest.raises(
         NoHistoryError, match="the first event is of 2025-06-30.*choose a day after 2025-06-30"

@@ -16,9 +16,9 @@ outcomes as (
 
 ),
 
-responses as (
+suppressions as (
 
-    select * from {{ ref('fct_message_responses') }}
+    select * from {{ ref('fct_suppressions') }}
 
 ),
 
@@ -42,19 +42,21 @@ sends as (
 
 ),
 
+{# A refusal holds for the address, whichever of its customers has said so. #}
 refusals as (
 
     select
-        customers.customer_id,
+        customers.person_id,
         customers.as_of,
-        bool_or(responses.kind = 'complaint') as has_complained,
-        bool_or(responses.kind = 'bounce' and coalesce(responses.bounce_type, '') in ('hard', 'permanent')) as has_hard_bounced
-    from responses
+        bool_or(suppressions.reason = 'complaint') as has_complained,
+        bool_or(suppressions.reason = 'unsubscribed') as has_unsubscribed,
+        bool_or(suppressions.reason = 'hard_bounce') as has_hard_bounced
+    from suppressions
     inner join customers
-        on responses.customer_id = customers.customer_id
-        and responses.occurred_at < customers.as_of
-    where responses.kind in ('complaint', 'bounce')
-    group by customers.customer_id, customers.as_of
+        on suppressions.customer_id = customers.customer_id
+        and suppressions.suppressed_from < customers.as_of
+        and (suppressions.suppressed_to is null or suppressions.suppressed_to >= customers.as_of)
+    group by customers.person_id, customers.as_of
 
 )
 
@@ -64,9 +66,10 @@ select
     profiles.has_email,
     customers.consent_status,
     customers.has_behaviour as profiling_allowed,
+    customers.is_duplicate,
     case
         when refusals.has_complained then 'complaint'
-        when customers.consent_status = 'withdrawn' then 'unsubscribed'
+        when refusals.has_unsubscribed then 'unsubscribed'
         when refusals.has_hard_bounced then 'hard_bounce'
     end as suppression_reason,
     profiles.timezone,
@@ -79,6 +82,6 @@ select
 from customers
 inner join profiles on customers.customer_id = profiles.customer_id
 left join sends on customers.customer_id = sends.customer_id and customers.as_of = sends.as_of
-left join refusals on customers.customer_id = refusals.customer_id and customers.as_of = refusals.as_of
+left join refusals on customers.person_id = refusals.person_id and customers.as_of = refusals.as_of
 left join service on customers.customer_id = service.customer_id and customers.as_of = service.as_of
 order by customers.as_of, customers.customer_id

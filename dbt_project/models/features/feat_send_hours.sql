@@ -5,6 +5,12 @@ with customers as (
 
 ),
 
+profiles as (
+
+    select * from {{ ref('dim_customers') }}
+
+),
+
 outcomes as (
 
     select * from {{ ref('int_message_outcomes_as_of') }}
@@ -15,7 +21,7 @@ outcomes as (
 responses as (
 
     select * from {{ ref('fct_message_responses') }}
-    where kind = 'open' and machine_at is null
+    where kind = 'open' and not is_machine
 
 ),
 
@@ -49,7 +55,7 @@ opens as (
     select
         customers.customer_id,
         customers.as_of,
-        responses.hour_of_week,
+        {{ hour_of_week(local_time('responses.occurred_at', 'profiles.timezone')) }} as hour_of_week,
         0 as n_sent,
         0 as n_opened_24h,
         0 as n_clicked_24h,
@@ -60,7 +66,8 @@ opens as (
         on responses.customer_id = customers.customer_id
         and responses.occurred_at < customers.as_of
         and responses.occurred_at >= {{ days_before('customers.as_of', var('send_hours_days')) }}
-    group by customers.customer_id, customers.as_of, responses.hour_of_week
+    inner join profiles on responses.customer_id = profiles.customer_id
+    group by all
 
 ),
 
@@ -69,7 +76,7 @@ visits as (
     select
         customers.customer_id,
         customers.as_of,
-        site_events.hour_of_week,
+        {{ hour_of_week(local_time('site_events.occurred_at', 'profiles.timezone')) }} as hour_of_week,
         0 as n_sent,
         0 as n_opened_24h,
         0 as n_clicked_24h,
@@ -80,7 +87,8 @@ visits as (
         on site_events.customer_id = customers.customer_id
         and site_events.known_at < customers.as_of
         and site_events.occurred_at >= {{ days_before('customers.as_of', var('send_hours_days')) }}
-    group by customers.customer_id, customers.as_of, site_events.hour_of_week
+    inner join profiles on site_events.customer_id = profiles.customer_id
+    group by all
 
 ),
 

@@ -6,6 +6,13 @@ with customers as (
 
 select
     cast(customer_id as varchar) as customer_id,
+    {# Whoever reads the same mailbox: the address itself goes no further than this line. #}
+    case
+        when trim(cast(email as varchar)) <> '' then min(cast(customer_id as varchar)) over (
+            partition by lower(trim(cast(email as varchar)))
+        )
+        else cast(customer_id as varchar)
+    end as person_id,
     cast(locale as varchar) as locale,
     {{ known_timezone('cast(timezone as varchar)') }} as timezone,
     cast(country as varchar) as country,

@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 with events as (
 
     select * from {{ source('raw', 'raw_events') }}
@@ -24,5 +22,6 @@ select
     cast(quantity as double) as quantity,
     cast(price as double) as price,
     cast(discount as double) as discount,
+    cast(day as date) as event_date,
     cast(occurred_at as timestamp) as occurred_at
 from events

@@ -1,8 +1,12 @@
-{# Rows that break any of the conditions; one scan for all of them. A condition that is null holds. #}
-{% test valid_rows(model, not_null=[], accepted_values={}, conditions=[]) %}
+{#
+  Rows that break any of the conditions; one scan for all of them. A condition that is null holds. With `by_day`, a column of
+  days, among the days of this run alone.
+#}
+{% test valid_rows(model, not_null=[], accepted_values={}, conditions=[], by_day=none) %}
 select *
 from {{ model }}
-where false
+where {% if by_day %}{{ of_this_run(by_day) }} and {% endif %}(
+false
 {%- for column in not_null %}
   or {{ column }} is null
 {%- endfor %}
@@ -12,4 +16,5 @@ where false
 {%- for condition in conditions %}
   or not ({{ condition }})
 {%- endfor %}
+)
 {% endtest %}

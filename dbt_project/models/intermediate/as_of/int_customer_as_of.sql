@@ -20,7 +20,9 @@ known as (
 
     select
         customers.customer_id,
+        customers.person_id,
         dates.as_of,
+        customers.signed_up_at is null as is_undated,
         case when customers.signed_up_at < dates.as_of then customers.signed_up_at end as signed_up_at,
         case when customers.first_event_at < dates.as_of then customers.first_event_at end as first_event_at
     from customers
@@ -34,6 +36,12 @@ known as (
 select
     known.customer_id,
     known.as_of,
+    known.person_id,
+    {# Of several customers with one address the longest known is mailed. #}
+    row_number() over (
+        partition by known.as_of, known.person_id
+        order by known.is_undated desc, least(known.signed_up_at, known.first_event_at), known.customer_id
+    ) > 1 as is_duplicate,
     coalesce(consents.consent_status, 'unknown') as consent_status,
     coalesce(consents.is_profiling_allowed, true) as has_behaviour,
     case

@@ -10,47 +10,27 @@ customers as (
 
 ),
 
-messages as (
+profiles as (
 
-    select * from {{ ref('fct_messages') }}
+    select * from {{ ref('dim_customers') }}
 
 ),
 
-responses as (
+messages as (
 
-    select * from {{ ref('fct_message_responses') }}
+    select * from {{ ref('int_messages') }}
+
+),
+
+answers as (
+
+    select * from {{ ref('int_message_answers') }}
 
 ),
 
 attributions as (
 
     select * from {{ ref('fct_order_attributions') }}
-
-),
-
-answers as (
-
-    select
-        responses.message_id,
-        dates.as_of,
-        min(responses.occurred_at) filter (
-            where responses.kind = 'open' and (responses.machine_at is null or responses.machine_at >= dates.as_of)
-        ) as first_human_open_at,
-        max(responses.occurred_at) filter (
-            where responses.kind = 'open' and (responses.machine_at is null or responses.machine_at >= dates.as_of)
-        ) as last_human_open_at,
-        min(responses.occurred_at) filter (
-            where responses.kind = 'click' and (responses.machine_at is null or responses.machine_at >= dates.as_of)
-        ) as first_click_at,
-        max(responses.occurred_at) filter (
-            where responses.kind = 'click' and (responses.machine_at is null or responses.machine_at >= dates.as_of)
-        ) as last_click_at,
-        bool_or(responses.kind = 'unsubscribe') as is_unsubscribed,
-        bool_or(responses.kind = 'complaint') as is_complained
-    from responses
-    inner join dates on responses.occurred_at < dates.as_of
-    where responses.message_id is not null
-    group by responses.message_id, dates.as_of
 
 ),
 
@@ -72,23 +52,28 @@ select
     customers.as_of,
     messages.message_key,
     messages.subject_variant,
-    messages.hour_of_week,
+    messages.offer_key,
+    {{ hour_of_week(local_time('messages.sent_at', 'profiles.timezone')) }} as hour_of_week,
     case when customers.has_behaviour then coalesce(cast(orders.n_orders as integer), 0) else 0 end as n_orders,
     customers.has_behaviour,
-    coalesce(answers.is_unsubscribed, false) as is_unsubscribed,
-    coalesce(answers.is_complained, false) as is_complained,
+    coalesce(answers.unsubscribed_at < customers.as_of, false) as is_unsubscribed,
+    coalesce(answers.complained_at < customers.as_of, false) as is_complained,
     messages.sent_at,
-    case when customers.has_behaviour then answers.first_human_open_at end as first_human_open_at,
-    case when customers.has_behaviour then answers.last_human_open_at end as last_human_open_at,
-    case when customers.has_behaviour then answers.first_click_at end as first_click_at,
-    case when customers.has_behaviour then answers.last_click_at end as last_click_at
+    case
+        when customers.has_behaviour and answers.first_human_open_at < customers.as_of then answers.first_human_open_at
+    end as first_human_open_at,
+    {# Whether a click is a person's is clear only after the seconds in which a scanner would follow other links. #}
+    case
+        when customers.has_behaviour
+            and {{ dbt.dateadd('second', var('machine_click_burst_seconds'), 'answers.first_human_click_at') }} < customers.as_of
+            then answers.first_human_click_at
+    end as first_click_at
 from messages
 inner join customers
     on messages.customer_id = customers.customer_id
     and messages.sent_at < customers.as_of
-left join answers
-    on messages.message_id = answers.message_id
-    and customers.as_of = answers.as_of
+inner join profiles on messages.customer_id = profiles.customer_id
+left join answers on messages.message_id = answers.message_id
 left join orders
     on messages.message_id = orders.message_id
     and customers.as_of = orders.as_of

@@ -1,13 +1,15 @@
-with orders as (
+{{ config(materialized='view') }}
 
-    select * from {{ ref('fct_orders') }}
+with order_lines as (
+
+    select * from {{ ref('int_order_lines') }}
 
 ),
 
 days as (
 
     select distinct customer_id, order_date
-    from orders
+    from order_lines
     where customer_id is not null
 
 )

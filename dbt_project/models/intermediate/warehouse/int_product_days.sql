@@ -1,19 +1,10 @@
+{{ config(materialized='incremental', incremental_strategy='by_day', meta={'day_column': 'order_date'}) }}
+
+-- depends_on: {{ ref('int_changed_days') }}
 with order_lines as (
 
-    select * from {{ ref('fct_order_lines') }}
-
-),
-
-ranked as (
-
-    select
-        product_id,
-        order_date,
-        quantity,
-        price,
-        row_number() over (partition by product_id, order_date order by occurred_at desc, line_id desc) as nth_from_last
-    from order_lines
-    where product_id is not null and price > 0
+    select * from {{ ref('int_order_lines') }}
+    where product_id is not null and price > 0 and {{ in_changed_days('order_date') }}
 
 )
 
@@ -21,6 +12,6 @@ select
     product_id,
     order_date,
     cast(sum(quantity) as integer) as n_units,
-    max(price) filter (where nth_from_last = 1) as last_price
-from ranked
+    arg_max(price, (occurred_at, line_id)) as last_price
+from order_lines
 group by product_id, order_date

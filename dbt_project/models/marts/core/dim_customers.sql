@@ -4,14 +4,25 @@ with customers as (
 
 ),
 
+customer_days as (
+
+    select * from {{ ref('int_customer_days') }}
+
+),
+
 first_events as (
 
-    select * from {{ ref('int_first_events') }}
+    select
+        customer_id,
+        min(first_event_at) as first_event_at
+    from customer_days
+    group by customer_id
 
 )
 
 select
     customers.customer_id,
+    customers.person_id,
     customers.locale,
     customers.timezone,
     customers.country,

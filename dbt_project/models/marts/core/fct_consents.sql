@@ -1,12 +1,14 @@
+{{ config(materialized='view') }}
+
 with consents as (
 
     select * from {{ ref('stg_consents') }}
 
 ),
 
-events as (
+email_events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_email_events') }}
 
 ),
 
@@ -20,7 +22,7 @@ changes as (
 
     select customer_id, purpose, is_granted, occurred_at from consents
     union
-    select customer_id, 'email_marketing', true, occurred_at from events where event = 'Subscribed'
+    select customer_id, 'email_marketing', true, occurred_at from email_events where kind = 'subscribe'
     union
     select customer_id, 'email_marketing', false, occurred_at from responses where kind = 'unsubscribe'
 

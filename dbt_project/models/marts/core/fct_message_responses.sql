@@ -1,50 +1,48 @@
-with events as (
+{{ config(materialized='incremental', incremental_strategy='by_message', meta={'has_messageless_rows': true}) }}
 
-    select * from {{ ref('stg_events') }}
+{#-
+  Signals that a machine did it, each with the chance that it alone tells the truth; independent signals add up as
+  1 - product of (1 - weight). Half a chance is enough to be taken for a machine.
+-#}
+{%- set signals = [
+    ('agent', 0.95, "responses.has_machine_agent"),
+    ('speed', 0.9, "responses.seconds_after_delivery < case responses.kind when 'open' then " ~ var('machine_open_seconds')
+        ~ " when 'click' then " ~ var('machine_click_seconds') ~ " end"),
+    ('burst', 0.9, "click_bursts.event_id is not null"),
+] -%}
+
+-- depends_on: {{ ref('int_changed_days') }}, {{ ref('int_changed_messages') }}
+with email_events as (
+
+    select * from {{ ref('int_email_events') }}
+    where kind in ('open', 'click', 'bounce', 'complaint', 'unsubscribe')
+        and (
+            (message_id is not null and {{ in_changed_messages('message_id') }})
+            or (message_id is null and {{ in_changed_days('event_date') }})
+        )
 
 ),
 
 messages as (
 
-    select * from {{ ref('fct_messages') }}
-
-),
-
-customers as (
-
-    select * from {{ ref('stg_customers') }}
+    select * from {{ ref('int_messages') }}
+    where {{ in_changed_messages('message_id') }}
 
 ),
 
 responses as (
 
     select
-        events.event_id,
-        events.message_id,
-        coalesce(events.customer_id, messages.customer_id) as customer_id,
-        case events.event
-            when 'Email Opened' then 'open'
-            when 'Email Link Clicked' then 'click'
-            when 'Email Bounced' then 'bounce'
-            when 'Email Marked as Spam' then 'complaint'
-            when 'Unsubscribed' then 'unsubscribe'
-        end as kind,
-        events.url,
-        events.user_agent,
-        lower(coalesce({{ json_text('events.properties', 'bounce_type') }}, {{ json_text('events.properties', 'kind') }})) as bounce_type,
-        events.occurred_at,
-        messages.sent_at,
+        email_events.*,
+        messages.customer_id as recipient_id,
         {{ seconds_between(
-            'case when messages.delivered_at <= events.occurred_at then messages.delivered_at else messages.sent_at end',
-            'events.occurred_at'
+            'case when messages.delivered_at <= email_events.occurred_at then messages.delivered_at else messages.sent_at end',
+            'email_events.occurred_at'
         ) }} as seconds_after_delivery
-    from events
+    from email_events
     left join messages
-        on events.message_id = messages.message_id
-        and messages.sent_at <= events.occurred_at
-    where events.event in (
-        'Email Opened', 'Email Link Clicked', 'Email Bounced', 'Email Marked as Spam', 'Unsubscribed'
-    )
+        on email_events.message_id = messages.message_id
+        and messages.sent_at <= email_events.occurred_at
 
 ),
 
@@ -56,36 +54,50 @@ clicks as (
 
 click_bursts as (
 
-    select
-        clicks.event_id,
-        min(greatest(clicks.occurred_at, others.occurred_at)) as machine_at
+    select distinct clicks.event_id
     from clicks
     inner join clicks as others
         on clicks.message_id = others.message_id
         and clicks.url <> others.url
         and abs({{ seconds_between('clicks.occurred_at', 'others.occurred_at') }})
             <= {{ var('machine_click_burst_seconds') }}
-    group by clicks.event_id
+
+),
+
+scored as (
+
+    select
+        responses.*,
+        case when responses.kind in ('open', 'click') then 1 - (
+            {%- for name, weight, condition in signals %}
+            (case when {{ condition }} then {{ (1 - weight) | round(2) }}::double else 1::double end){{ ' *' if not loop.last }}
+            {%- endfor %}
+        ) else 0 end as machine_score,
+        list_filter([
+            {%- for name, weight, condition in signals %}
+            case when {{ condition }} and responses.kind in ('open', 'click') then '{{ name }}' end{{ ',' if not loop.last }}
+            {%- endfor %}
+        ], lambda signal: signal is not null) as machine_signals
+    from responses
+    left join click_bursts on responses.event_id = click_bursts.event_id
 
 )
 
 select
-    responses.event_id,
-    responses.message_id,
-    responses.customer_id,
-    responses.kind,
-    responses.bounce_type,
-    {{ hour_of_week(local_time('responses.occurred_at', 'customers.timezone')) }} as hour_of_week,
-    responses.occurred_at,
+    event_id,
+    message_id,
+    coalesce(customer_id, recipient_id) as customer_id,
+    anonymous_id,
+    kind,
+    bounce_type,
+    device,
+    cast(round(machine_score, 6) as double) as machine_score,
+    machine_signals,
+    machine_score >= 0.5 as is_machine,
+    event_date,
+    occurred_at,
     case
-        when responses.kind = 'open' and (
-            {{ is_machine_agent('responses.user_agent') }}
-            or responses.seconds_after_delivery < {{ var('machine_open_seconds') }}
-        ) then responses.occurred_at
-        when responses.kind = 'click' and responses.seconds_after_delivery < {{ var('machine_click_seconds') }}
-            then responses.occurred_at
-        else click_bursts.machine_at
-    end as machine_at
-from responses
-left join click_bursts on responses.event_id = click_bursts.event_id
-left join customers on responses.customer_id = customers.customer_id
+        when kind = 'click' then {{ dbt.dateadd('second', var('machine_click_burst_seconds'), 'occurred_at') }}
+        else occurred_at
+    end as known_at
+from scored

@@ -1,49 +1,54 @@
-with events as (
+{{ config(materialized='view') }}
 
-    select * from {{ ref('stg_events') }}
+with messages as (
 
-),
-
-customers as (
-
-    select * from {{ ref('stg_customers') }}
+    select * from {{ ref('int_messages') }}
 
 ),
 
-sent as (
+answers as (
 
-    select
-        coalesce(message_id, event_id) as message_id,
-        customer_id,
-        coalesce({{ json_text('properties', 'message_key') }}, 'unknown') as message_key,
-        {{ json_text('properties', 'subject_variant') }} as subject_variant,
-        occurred_at as sent_at,
-        row_number() over (partition by coalesce(message_id, event_id) order by occurred_at, event_id) as nth
-    from events
-    where event = 'Email Sent'
+    select * from {{ ref('int_message_answers') }}
 
 ),
 
-delivered as (
+attributions as (
+
+    select * from {{ ref('fct_order_attributions') }}
+
+),
+
+attributed as (
 
     select
         message_id,
-        min(occurred_at) as delivered_at
-    from events
-    where event = 'Email Delivered' and message_id is not null
+        count(*) as n_orders,
+        {{ stable_sum('revenue') }} as revenue
+    from attributions
     group by message_id
 
 )
 
 select
-    sent.message_id,
-    sent.customer_id,
-    sent.message_key,
-    sent.subject_variant,
-    {{ hour_of_week(local_time('sent.sent_at', 'customers.timezone')) }} as hour_of_week,
-    sent.sent_at,
-    delivered.delivered_at
-from sent
-left join delivered on sent.message_id = delivered.message_id
-left join customers on sent.customer_id = customers.customer_id
-where sent.nth = 1
+    messages.message_id,
+    messages.customer_id,
+    messages.message_key,
+    messages.subject_variant,
+    messages.tone,
+    messages.offer_key,
+    messages.coupon,
+    cast(coalesce(attributed.n_orders, 0) as integer) as n_attributed_orders,
+    coalesce(attributed.revenue, 0) as attributed_revenue,
+    answers.first_machine_open_at is not null as has_machine_open,
+    answers.machine_open_score,
+    coalesce(answers.machine_open_signals, []) as machine_open_signals,
+    messages.sent_at,
+    messages.delivered_at,
+    answers.first_human_open_at,
+    answers.first_human_click_at,
+    answers.bounced_at,
+    answers.complained_at,
+    answers.unsubscribed_at
+from messages
+left join answers on messages.message_id = answers.message_id
+left join attributed on messages.message_id = attributed.message_id

@@ -7,6 +7,7 @@ with orders as (
 responses as (
 
     select * from {{ ref('fct_message_responses') }}
+    where kind in ('open', 'click') and not is_machine and message_id is not null
 
 ),
 
@@ -15,6 +16,7 @@ first_moments as (
     select
         order_id,
         customer_id,
+        {{ stable_sum('revenue') }} as revenue,
         min(occurred_at) as ordered_at
     from orders
     where customer_id is not null
@@ -25,9 +27,7 @@ first_moments as (
 touches as (
 
     select
-        first_moments.order_id,
-        first_moments.customer_id,
-        first_moments.ordered_at,
+        first_moments.*,
         responses.message_id,
         responses.kind as touch_kind,
         responses.occurred_at as touched_at,
@@ -38,11 +38,8 @@ touches as (
     from first_moments
     inner join responses
         on first_moments.customer_id = responses.customer_id
-        and responses.kind in ('open', 'click')
-        and responses.message_id is not null
-        and responses.occurred_at <= first_moments.ordered_at
+        and responses.known_at <= first_moments.ordered_at
         and responses.occurred_at >= {{ days_before('first_moments.ordered_at', var('attribution_days')) }}
-        and (responses.machine_at is null or responses.machine_at > first_moments.ordered_at)
 
 )
 
@@ -51,6 +48,7 @@ select
     customer_id,
     message_id,
     touch_kind,
+    revenue,
     touched_at,
     ordered_at
 from touches

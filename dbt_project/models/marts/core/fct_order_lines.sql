@@ -1,6 +1,9 @@
-with events as (
+{{ config(materialized='view') }}
 
-    select * from {{ ref('stg_events') }}
+{#- The margin is joined here: a cost that is corrected in the catalogue corrects every line at once. -#}
+with order_lines as (
+
+    select * from {{ ref('int_order_lines') }}
 
 ),
 
@@ -8,48 +11,22 @@ products as (
 
     select * from {{ ref('stg_products') }}
 
-),
-
-lines as (
-
-    select
-        event_id as line_id,
-        coalesce(order_id, event_id) as order_id,
-        customer_id,
-        product_id,
-        coupon,
-        coalesce(quantity, 1) as quantity,
-        coalesce(price, 0) as price,
-        coalesce(discount, 0) as discount,
-        occurred_at
-    from events
-    where event = 'Order Completed'
-
-),
-
-valued as (
-
-    select
-        *,
-        quantity * price as gross_revenue,
-        quantity * price - discount as revenue
-    from lines
-
 )
 
 select
-    valued.line_id,
-    valued.order_id,
-    valued.customer_id,
-    valued.product_id,
-    valued.coupon,
-    valued.quantity,
-    valued.price,
-    valued.discount,
-    valued.gross_revenue,
-    valued.revenue,
-    {{ margin('valued.revenue', 'valued.quantity', 'products.cost') }} as margin,
-    cast(valued.occurred_at as date) as order_date,
-    valued.occurred_at
-from valued
-left join products on valued.product_id = products.product_id
+    order_lines.line_id,
+    order_lines.order_id,
+    order_lines.customer_id,
+    order_lines.product_id,
+    order_lines.coupon,
+    order_lines.device,
+    order_lines.quantity,
+    order_lines.price,
+    order_lines.discount,
+    order_lines.gross_revenue,
+    order_lines.revenue,
+    {{ margin('order_lines.revenue', 'order_lines.quantity', 'products.cost') }} as margin,
+    order_lines.order_date,
+    order_lines.occurred_at
+from order_lines
+left join products on order_lines.product_id = products.product_id
