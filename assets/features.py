@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from assets.dbt import Dbt, build_args, feature_vars, warehouse_code, warehouse_vars
 from assets.home import Home
@@ -36,7 +36,10 @@ def build_dbt_assets(manifest: Path) -> list[dg.AssetsDefinition]:
     """The dbt models as assets, from dbt's manifest (see `assets.dbt.prepare`)."""
     common: dict[str, Any] = {
         "manifest": manifest,
-        "dagster_dbt_translator": Translator(),
+        # The events and the list of their days come from one raw asset.
+        "dagster_dbt_translator": Translator(
+            settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)
+        ),
         "exclude": "resource_type:unit_test",
         "pool": "duckdb",
     }

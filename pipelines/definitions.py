@@ -14,7 +14,7 @@ from assets.features import build_dbt_assets
 from assets.mail_files import MailFolder
 from assets.registry import Registry
 from pipelines.io import ParquetIOManager
-from pipelines.jobs import daily_plan, landing_check, weekly_training
+from pipelines.jobs import daily_plan, feature_backfill, landing_check, weekly_training
 from pipelines.schedules import daily_plan_schedule, weekly_training_schedule
 from pipelines.sensors import landing_sensor, training_sensor
 from pipelines.settings import Settings
@@ -42,7 +42,7 @@ def build_defs(
             training.build_training_snapshots(warehouse.keys),
         ],
         asset_checks=dg.load_asset_checks_from_modules(modules),
-        jobs=[daily_plan, weekly_training, landing_check],
+        jobs=[daily_plan, weekly_training, landing_check, feature_backfill],
         schedules=[daily_plan_schedule, weekly_training_schedule],
         sensors=[landing_sensor, training_sensor],
         resources={**build_resources(settings), **(overrides or {})},

@@ -28,3 +28,10 @@ weekly_training = dg.define_asset_job(
     partitions_def=weekly,
     description="Point-in-time training sets and the models of one week, each compared with its baselines.",
 )
+
+feature_backfill = dg.define_asset_job(
+    "feature_backfill",
+    selection=dg.AssetSelection.groups(FEATURES),
+    partitions_def=daily,
+    description="Feature tables of past plan dates, up to 31 of them in one run.",
+)

@@ -1,4 +1,4 @@
-{{ config(tags=['features']) }}
+{{ config(tags=["features"], meta={"dagster": {"ref": {"name": "feat_customer"}}}) }}
 
 -- Every customer known at a snapshot has one row in each customer table, and nobody else.
 with customers as (
