@@ -71,7 +71,9 @@ def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(
             "unique_ids",
             asset=raw_key(table.name),
-            description="No row occurs twice." if table.keep is Keep.ALL else f"{table.ids[0]} is unique.",
+            description="No row occurs twice."
+            if table.keep is Keep.ALL
+            else f"{' and '.join(table.ids)} {'is' if len(table.ids) == 1 else 'together are'} unique.",
             blocking=True,
         ),
     ]

@@ -17,7 +17,15 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")]
 
 TriggerKey = Literal[
-    "cart_abandoned", "browse_abandoned", "welcome", "post_purchase", "replenishment", "win_back", "birthday"
+    "cart_abandoned",
+    "browse_abandoned",
+    "welcome",
+    "post_purchase",
+    "replenishment",
+    "win_back",
+    "birthday",
+    "back_in_stock",
+    "price_drop",
 ]
 Stage = Literal["prospect", "new", "active", "loyal", "at_risk", "lapsed"]
 Tone = Literal["warm", "friendly", "brief", "formal", "celebratory"]

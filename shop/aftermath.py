@@ -36,6 +36,8 @@ def after_orders(
         at[rows] + _later(rng.uniform(low, high, len(rows)))
         for rows, low, high in ((refunded, 5, 25), (reviewed, 7, 21), (complained, 1, 10))
     )
+    matter = np.where(rng.random(len(complained)) < 0.6, "delivery", "damaged item")
+    annoyance = rng.uniform(0.35, 0.95, len(complained))
     state.shock_on[person[complained]] = contact_at // _DAY + date(1970, 1, 1).toordinal()
     order = ("customer_id", "order_id", "product_id")
     return pl.concat(
@@ -51,7 +53,7 @@ def after_orders(
             lines[complained].select("customer_id", "order_id").with_columns(
                 pl.lit("Support Contacted").alias("event"),
                 pl.Series("occurred_at", contact_at).cast(TIME),
-                pl.lit('{"topic":"delivery","sentiment":"negative","channel":"email"}').alias("properties"),
+                _contact(matter, -annoyance, "email").alias("properties"),
             ),
         ],
         how="diagonal_relaxed",
@@ -63,16 +65,26 @@ def small_talk(people: People, state: State, day_us: int, rng: np.random.Generat
     active = (people.signed_up[:-1] < day_us) & ~state.is_gone[:-1]
     rows = np.flatnonzero(active & (rng.random(people.size) < 0.0006))
     topic = _TOPICS[rng.integers(2, len(_TOPICS), len(rows))]
+    at = day_us + _later(rng.random(len(rows)))
+    sentiment = np.clip(rng.normal(0.1, 0.25, len(rows)), -1.0, 1.0)
     return pl.DataFrame(
         {
             "event": ["Support Contacted"] * len(rows),
-            "occurred_at": pl.Series(day_us + _later(rng.random(len(rows)))).cast(TIME),
+            "occurred_at": pl.Series(at).cast(TIME),
             "customer_id": people.customers["customer_id"].gather(rows),
-            "properties": pl.Series(
-                [f'{{"topic":"{name}","sentiment":"neutral","channel":"chat"}}' for name in topic],
-                dtype=pl.String,
-            ),
+            "properties": _contact(topic, sentiment, "chat"),
         }
+    )
+
+
+def _contact(topic: NDArray[np.str_], sentiment: Floats, channel: str) -> pl.Series:
+    """Properties of service contacts; ``sentiment`` from -1, furious, to 1, delighted."""
+    return pl.Series(
+        [
+            f'{{"topic":"{about}","sentiment":{mood:.2f},"channel":"{channel}"}}'
+            for about, mood in zip(topic, sentiment, strict=True)
+        ],
+        dtype=pl.String,
     )
 
 

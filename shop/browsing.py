@@ -26,9 +26,9 @@ from shop.catalogue import (
 )
 from shop.landing import TIME
 from shop.looking import MAX_VIEWS, Views, draw, look
-from shop.people import People
+from shop.people import People, device_ids
 from shop.state import State
-from shop.visits import NO_ITEM, Visits
+from shop.visits import DESKTOP, MOBILE, NO_ITEM, Visits
 
 SHIPPING_FEE = 4.95
 
@@ -236,15 +236,16 @@ def _as_events(
     """Steps as landing events and order lines. ``is_open``: visits in which nobody has logged in before check-out."""
     size = len(visits)
     fee = np.where(visits.has_free_shipping, 0.0, SHIPPING_FEE)
-    is_mobile = rng.random(size) < people.mobile_share[visits.person]
-    own = people.anonymous_number[2 * (visits.person % (people.size + 1)) + is_mobile]
+    drawn = np.where(rng.random(size) < people.mobile_share[visits.person], MOBILE, DESKTOP)
+    device = np.where(visits.device == NO_ITEM, drawn, visits.device)
+    own = people.own_device(visits.person, device)
     strangers = day.toordinal() * 10_000_000 + np.arange(size)
     number = np.where(visits.person >= 0, own, strangers)
     by_visit = pl.DataFrame(
         {
             "customer_id": people.customers["customer_id"].gather(np.maximum(visits.person, 0)),
-            "anonymous_id": pl.Series(number).cast(pl.String).str.zfill(7),
-            "device": np.where(is_mobile, "mobile", "desktop"),
+            "anonymous_id": device_ids(number),
+            "device": np.where(device == MOBILE, "mobile", "desktop"),
             "coupon": visits.coupon,
             "order_id": order_ids,
             "message_id": visits.message_id,
@@ -262,10 +263,9 @@ def _as_events(
         pl.when(pl.col("is_known") & (~pl.col("is_open") | (pl.col("place") >= _CHECKOUT)))
         .then("customer_id")
         .alias("customer_id"),
-        pl.format("d{}", "anonymous_id").alias("anonymous_id"),
         pl.when(has_product).then(catalogue.products["product_id"].gather(item)).alias("product_id"),
         pl.when(has_content).then(catalogue.contents["content_id"].gather(piece)).alias("content_id"),
-        pl.when(has_product).then(catalogue.products["price"].gather(item)).alias("price"),
+        pl.when(has_product).then(pl.Series(catalogue.price[item])).alias("price"),
         pl.when(has_product)
         .then(catalogue.products["url"].gather(item))
         .when(has_content)

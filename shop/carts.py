@@ -82,6 +82,7 @@ def with_coupons(visits: Visits, people: People, state: State, day: date, rng: n
         coupon,
         visits.has_free_shipping,
         visits.message_id,
+        visits.device,
     )
 
 
@@ -96,10 +97,11 @@ def fill_carts(
     day: date,
     rng: np.random.Generator,
 ) -> Carts:
-    """Who puts what in the cart, and who buys: by need, interest, saving and mood."""
+    """Who puts what in the cart, and who buys: by need, interest, saving and mood; only what is in stock."""
     size, person, shelf = len(visits), visits.person, views.shelf
     has_need = state.is_due[person, shelf] & (views.count > 0)
     saved = np.where(is_known, people.price_sensitivity[person] * visits.worth, 0.0)
+    cut = people.price_sensitivity[person] * catalogue.price_cut[views.first]
     interest = np.minimum(state.intent[person, shelf], 3.0)
     cart_chance = _chance(
         people.cart_logit[person]
@@ -110,6 +112,7 @@ def fill_carts(
         + 0.5 * visits.from_mail
         + 0.8 * (views.first == state.cart_product[person])
         + 4.0 * saved
+        + 3.0 * cut
         + state.mood[person]
     )
     buy_chance = _chance(
@@ -118,11 +121,13 @@ def fill_carts(
         + 0.15 * interest
         + 0.35 * visits.from_mail
         + 4.0 * saved
+        + 3.0 * cut
         + state.mood[person]
     )
     is_filled = (views.count > 0) & (rng.random(size) < cart_chance)
     adds = np.where(is_filled, np.minimum(views.count, 1 + rng.poisson(0.45, size)), 0)
-    is_added = views.place >= (views.count - adds)[views.visit]
+    is_added = (views.place >= (views.count - adds)[views.visit]) & catalogue.on_sale(day)[views.product]
+    is_filled &= np.bincount(views.visit[is_added], minlength=size) > 0
     visit, product, place = views.visit[is_added], views.product[is_added], views.place[is_added]
     main = np.full(size, NO_ITEM)
     main[visit[::-1]] = product[::-1]

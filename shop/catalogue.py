@@ -30,12 +30,14 @@ COMPANIONS = 3
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Products and contents. ``products`` and ``contents`` follow the landing contract; arrays run along their rows.
+    """Products and contents on one day. ``products`` and ``contents`` follow the landing contract, with the products as
+    they were before the first day; arrays run along their rows.
 
     subcategory, brand, category: positions in SUBCATEGORY_NAMES, BRAND_NAMES, CATEGORY_NAMES.
-    popularity: log weight. quality: mean rating, 1-5. companions: products x 3 bought together with it.
-    relative_price: log price within the subcategory, standardised. content_category: main category of a content.
-    released: ordinal of the release day. peak_month: of the subcategory, 0 for none.
+    price, in_stock: on the day. usual_price: outside price cuts. popularity: log weight. quality: mean rating, 1-5.
+    companions: products x 3 bought together with it. relative_price: log price within the subcategory before the first
+    day, standardised. released: ordinal of the release day. peak_month: of the subcategory, 0 for none.
+    content_category: main category of a content.
     """
 
     products: pl.DataFrame
@@ -44,6 +46,7 @@ class Catalogue:
     category: Ints
     brand: Ints
     price: Floats
+    usual_price: Floats
     relative_price: Floats
     popularity: Floats
     quality: Floats
@@ -54,9 +57,18 @@ class Catalogue:
     content_category: Ints
     content_published: Ints
 
+    def is_released(self, day: date) -> NDArray[np.bool_]:
+        """Which products have come on sale by a day, whether or not they are in stock."""
+        return self.released <= day.toordinal()
+
     def on_sale(self, day: date) -> NDArray[np.bool_]:
-        """Which products can be seen and bought on a day."""
-        return self.in_stock & (self.released <= day.toordinal())
+        """Which products can be bought on a day."""
+        return self.in_stock & self.is_released(day)
+
+    @property
+    def price_cut(self) -> Floats:
+        """How far the price is below the usual one, as a log ratio; 0 without a cut."""
+        return np.log(self.usual_price / self.price)
 
     def season(self, day: date) -> Floats:
         """Log demand per subcategory on a day: a yearly wave around the peak month."""
@@ -101,6 +113,7 @@ def build_catalogue(config: ShopConfig) -> Catalogue:
             "is_consumable": [shelf.cycle_days > 0 for shelf in shelves],
             "is_sensitive": [shelf.is_sensitive for shelf in shelves],
             "released_at": [datetime.combine(date.fromordinal(int(day)), time(6)) for day in released],
+            "updated_at": [None] * size,
         },
         schema=landing.PRODUCTS,
     )
@@ -112,6 +125,7 @@ def build_catalogue(config: ShopConfig) -> Catalogue:
         category=CATEGORY_OF_SUBCATEGORY[subcategory],
         brand=np.array([BRAND_NAMES.index(brand) for brand in brands]),
         price=price,
+        usual_price=price,
         relative_price=_standardised_within(np.log(price), subcategory),
         popularity=rng.normal(0.0, 0.7, size),
         quality=np.clip(rng.normal(4.2, 0.4, size), 2.5, 4.9),

@@ -49,6 +49,7 @@ PRODUCTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "is_consumable": pl.Boolean,
     "is_sensitive": pl.Boolean,
     "released_at": TIME,
+    "updated_at": TIME,
 }
 CONTENTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "content_id": pl.String,

@@ -15,6 +15,8 @@ from shop.visits import NO_ITEM, Visits
 DUE_PULL = 3.6
 CART_PULL = 2.6
 SAME_SHELF_PULL = 2.2
+OUT_OF_STOCK_PUSH = 3.0
+PRICE_CUT_PULL = 3.0
 MAX_VIEWS = 12
 
 
@@ -52,7 +54,8 @@ def look(
 
 
 def _appeal(visits: Visits, people: People, catalogue: Catalogue, state: State, day: date) -> Floats:
-    """Log weight of each product in each visit: taste, season, live interest, open needs, the cart left behind."""
+    """Log weight of each product in each visit: taste, season, live interest, open needs, the cart left behind, price
+    cuts; what is out of stock is found by few."""
     person = visits.person
     by_shelf = catalogue.season(day) + 0.5 * np.minimum(state.intent[person], 3.0) + state.satiation[person]
     appeal = people.utility[person] + by_shelf[:, catalogue.subcategory]
@@ -60,7 +63,9 @@ def _appeal(visits: Visits, people: People, catalogue: Catalogue, state: State, 
     appeal[visit, state.usual_product[person[visit], shelf]] += DUE_PULL
     left = np.flatnonzero(state.cart_product[person] >= 0)
     appeal[left, state.cart_product[person[left]]] += CART_PULL
-    appeal[:, ~catalogue.on_sale(day)] = -np.inf
+    appeal += PRICE_CUT_PULL * people.price_sensitivity[person][:, None] * catalogue.price_cut
+    appeal[:, ~catalogue.in_stock] -= OUT_OF_STOCK_PUSH
+    appeal[:, ~catalogue.is_released(day)] = -np.inf
     return appeal
 
 

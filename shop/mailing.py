@@ -16,9 +16,9 @@ from shop.catalogue import SHOP_URL, Catalogue, Floats, Ints
 from shop.habits import draw_reading_delay, local_hour_of_week
 from shop.landing import TIME
 from shop.mails import MAX_CONTENTS, MAX_PRODUCTS, Mails
-from shop.people import US_PER_HOUR, People
+from shop.people import US_PER_HOUR, People, device_ids
 from shop.state import State
-from shop.visits import NO_ITEM, Visits
+from shop.visits import DESKTOP, MOBILE, NO_ITEM, Visits
 
 FREE_SHIPPING_WORTH = 0.06
 _SECOND = 1_000_000
@@ -26,12 +26,18 @@ _OPEN_INTERCEPT = -1.36
 _CLICK_INTERCEPT = -3.05
 _PRIVACY_PROXY = "Mozilla/5.0"
 _LINK_SCANNER = "Mozilla/5.0 (compatible; MailScanner/3.1; +https://scanner.example/bot)"
+_DISGUISED_SCANNER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/122.0 Safari/537.36"
+_LATE_PREFETCH_SHARE = 0.25
+_TYPICAL_PREFETCH_HOURS = 4.0
+_DISGUISED_SHARE = 0.3
+_SCANNED_LINKS = (2, 6)
 _READERS = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
     "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0 Safari/537.36",
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0 Mobile",
 )
+_MOBILE_READERS = (0, 3)
 
 
 @dataclass(frozen=True)
@@ -99,10 +105,19 @@ def respond(
     left_at = opened_at + _seconds(8 + rng.exponential(30, size))
     complains = opens & ~clicks & ~leaves & (rng.random(size) < 0.12 * p_leave)
     reader = rng.integers(0, len(_READERS), people.size + 1)[person]
+    is_mobile = np.isin(reader, _MOBILE_READERS)
+    handset = np.where(is_mobile, MOBILE, DESKTOP)
 
-    machine_events, machine_opened = _machines(mails, people, ~is_bounced, delivered_at, rng)
+    machine_events, machine_opened = _machines(mails, people, catalogue, ~is_bounced, delivered_at, rng)
     visits, click_url = _visits(
-        mails, np.flatnonzero(clicks), people, catalogue, clicked_at=clicked_at, worth=worth, rng=rng
+        mails,
+        np.flatnonzero(clicks),
+        people,
+        catalogue,
+        clicked_at=clicked_at,
+        worth=worth,
+        device=handset,
+        rng=rng,
     )
     label = mails.frame.select(
         pl.struct("message_key", "subject_variant").struct.json_encode().alias("properties")
@@ -111,7 +126,7 @@ def respond(
         np.flatnonzero(mask) for mask in (is_bounced, ~is_bounced, opens, clicks, leaves, complains)
     )
     agent = np.array(_READERS)[reader]
-    device = np.where(np.isin(reader, (0, 3)), "mobile", "desktop")
+    device = np.where(is_mobile, "mobile", "desktop")
     everyone = np.arange(size)
     events = pl.concat(
         [
@@ -139,6 +154,7 @@ def respond(
                 "Email Link Clicked",
                 clicked,
                 clicked_at[clicked],
+                anonymous_id=device_ids(people.own_device(person[clicked], handset[clicked])),
                 user_agent=agent[clicked],
                 device=device[clicked],
                 url=click_url,
@@ -220,17 +236,33 @@ def _reading_time(
 def _machines(
     mails: Mails,
     people: People,
+    catalogue: Catalogue,
     is_delivered: NDArray[np.bool_],
     delivered_at: Ints,
     rng: np.random.Generator,
 ) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
-    """Opens by privacy proxies and scanners, clicks by scanners, within seconds of delivery."""
+    """Opens by privacy proxies and scanners, clicks by scanners.
+
+    A proxy fetches pictures within seconds of delivery, or hours later when the device is next charged; its agent is
+    bare. A scanner opens within seconds and clicks at once; some scanners look like browsers, open within two seconds
+    and click several links in the same second.
+    """
     size = len(mails.person)
     proxied = is_delivered & people.has_machine_opens[mails.person] & (rng.random(size) < 0.85)
     scanned = is_delivered & people.has_link_scanner[mails.person] & (rng.random(size) < 0.8)
-    opens, clicks = np.flatnonzero(proxied | scanned), np.flatnonzero(scanned & (rng.random(size) < 0.5))
-    opened_at = delivered_at + _seconds(rng.uniform(0.5, 40, size))
-    agent = np.where(scanned, _LINK_SCANNER, _PRIVACY_PROXY)
+    looks_human = scanned & (people.scanner_disguise[mails.person] < _DISGUISED_SHARE)
+    soon = rng.uniform(0.5, 40, size)
+    late = 3_600 * rng.exponential(_TYPICAL_PREFETCH_HOURS, size) + soon
+    is_late = proxied & ~scanned & (rng.random(size) < _LATE_PREFETCH_SHARE)
+    at_once = rng.uniform(0.2, 1.9, size)
+    opened_at = delivered_at + _seconds(np.where(is_late, late, np.where(looks_human, at_once, soon)))
+    agent = np.where(looks_human, _DISGUISED_SCANNER, np.where(scanned, _LINK_SCANNER, _PRIVACY_PROXY))
+    opens = np.flatnonzero(proxied | scanned)
+    links = np.where(looks_human, rng.integers(*_SCANNED_LINKS, size), 1)
+    clicking = np.flatnonzero(scanned & (looks_human | (rng.random(size) < 0.5)))
+    clicks = np.repeat(clicking, links[clicking])
+    nth = np.arange(len(clicks)) - np.repeat(np.cumsum(links[clicking]) - links[clicking], links[clicking])
+    clicked_at = opened_at[clicks] + np.where(looks_human[clicks], 120_000 * (nth + 1), _SECOND)
     label = mails.frame.select(
         pl.struct("message_key", "subject_variant").struct.json_encode().alias("properties")
     )["properties"]
@@ -246,15 +278,24 @@ def _machines(
             mails.events(
                 "Email Link Clicked",
                 clicks,
-                opened_at[clicks] + _SECOND,
+                clicked_at,
                 user_agent=agent[clicks],
-                url=[f"{SHOP_URL}/"] * len(clicks),
+                url=_scanned_urls(mails, catalogue, clicks, nth),
                 properties=label.gather(clicks),
             ),
         ],
         how="diagonal_relaxed",
     ).with_columns(is_machine=pl.lit(True))
     return events, proxied | scanned
+
+
+def _scanned_urls(mails: Mails, catalogue: Catalogue, rows: Ints, nth: Ints) -> pl.Series:
+    """The links of a mail from its top: the shop, then its products; the shop again where there are no more."""
+    product = np.where(nth > 0, mails.products[rows, np.maximum(nth - 1, 0)], NO_ITEM)
+    pages = catalogue.products["url"].gather(np.maximum(product, 0))
+    return pl.select(
+        pl.when(pl.Series(product != NO_ITEM)).then(pages).otherwise(pl.lit(f"{SHOP_URL}/")).alias("url")
+    ).to_series()
 
 
 def _visits(
@@ -265,6 +306,7 @@ def _visits(
     *,
     clicked_at: Ints,
     worth: Floats,
+    device: Ints,
     rng: np.random.Generator,
 ) -> tuple[Visits, pl.Series]:
     """The visits that clicks start, and the addresses clicked."""
@@ -303,6 +345,7 @@ def _visits(
         coupon=frame["coupon"],
         has_free_shipping=frame["has_free_shipping"].fill_null(False).to_numpy(),
         message_id=frame["message_id"],
+        device=device[rows],
     )
     return visits, url
 

@@ -6,8 +6,9 @@ Arrays run along customers, with one more row at the end for the anonymous visit
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -48,6 +49,7 @@ LIFESTYLES: tuple[tuple[str, ...], ...] = (
     ("Swimming", "Running", "Recovery"),
 )
 SENSITIVE_SHYNESS = 1.3
+SECOND_ACCOUNTS = 0.01
 US_PER_HOUR = 3_600_000_000
 
 
@@ -62,6 +64,7 @@ class People:
     engagement, fatigue, formality, emoji, question, personal, urgency: terms of the log odds of opening.
     reading: x 168 local hours of the week from Monday, sums to 1. attention: log relative chance that a mail sent
     in that hour is noticed. browsing: x 24 cumulative share of visits by local hour.
+    scanner_disguise: 0-1, the lower the more a link scanner looks like a browser.
     """
 
     customers: pl.DataFrame
@@ -92,6 +95,7 @@ class People:
     remembered_share: Floats
     has_machine_opens: NDArray[np.bool_]
     has_link_scanner: NDArray[np.bool_]
+    scanner_disguise: Floats
     is_bad_address: NDArray[np.bool_]
     mails_allowed: NDArray[np.bool_]
     anonymous_number: Ints
@@ -101,11 +105,20 @@ class People:
         """Number of customers, without the visitor."""
         return self.customers.height
 
+    def own_device(self, person: Ints, device: Ints) -> Ints:
+        """Number of each person's desktop or mobile, see ``shop.visits``."""
+        return self.anonymous_number[2 * (person % (self.size + 1)) + device]
+
     def utc_offset_us(self, day: date) -> Ints:
         """Offset of local time from UTC per row on a day, in microseconds."""
         noon = datetime.combine(day, time(12), tzinfo=UTC)
         offsets = [noon.astimezone(ZoneInfo(place.timezone)).utcoffset() or timedelta() for place in PLACES]
         return np.array([offset // timedelta(microseconds=1) for offset in offsets])[self.place]
+
+
+def device_ids(numbers: Ints) -> pl.Series:
+    """Numbers of devices as the shop's anonymous ids."""
+    return pl.select(pl.format("d{}", pl.Series(numbers).cast(pl.String).str.zfill(7))).to_series()
 
 
 def build_people(config: ShopConfig, catalogue: Catalogue) -> People:
@@ -133,7 +146,7 @@ def build_people(config: ShopConfig, catalogue: Catalogue) -> People:
     cycles = CYCLE_DAYS.astype(np.float64) * np.exp(rng.normal(0.0, 0.35, (size, len(CYCLE_DAYS))))
     mails_allowed, consents = _consents(signed_up[:-1], rng)
     customers = _customers(config, place[:-1], signed_up[:-1], rng)
-    return People(
+    people = People(
         customers=customers,
         initial_consents=consents.with_columns(
             customer_id=customers["customer_id"].gather(consents["customer_row"])
@@ -164,10 +177,43 @@ def build_people(config: ShopConfig, catalogue: Catalogue) -> People:
         remembered_share=rng.beta(8.0, 1.6, size),
         has_machine_opens=rng.random(size) < 0.30,
         has_link_scanner=rng.random(size) < 0.03,
+        scanner_disguise=rng.random(size),
         is_bad_address=rng.random(size) < 0.008,
         mails_allowed=np.append(mails_allowed, False),
         anonymous_number=rng.permutation(2 * size),
     )
+    return _with_second_accounts(people, config.rng("second accounts"))
+
+
+_OWN_TO_AN_ACCOUNT = ("customers", "initial_consents", "signed_up", "mails_allowed", "anonymous_number")
+_OWN_TO_A_PERSON = (
+    *("first_name", "last_name", "locale", "timezone", "country", "region", "city", "birth_date", "gender"),
+    *("company", "industry", "job_role", "company_size"),
+)
+
+
+def _with_second_accounts(people: People, rng: np.random.Generator) -> People:
+    """Let one customer in a hundred be somebody who signed up before: the same person, habits and address, the address
+    in other letter case; sign-up, consents and devices of their own."""
+    pairs = rng.permutation(people.size)[: 2 * int(people.size * SECOND_ACCOUNTS)].reshape(-1, 2)
+    later = people.signed_up[pairs].argmax(axis=1)
+    at = np.arange(len(pairs))
+    first, second = pairs[at, 1 - later], pairs[at, later]
+    source = np.arange(people.size + 1)
+    source[second] = first
+    arrays: dict[str, Any] = {
+        name: values[source]
+        for name, values in vars(people).items()
+        if isinstance(values, np.ndarray) and name not in _OWN_TO_AN_ACCOUNT
+    }
+    local, domain = (pl.col("email").str.split("@").list.get(part) for part in (0, 1))
+    written = pl.concat_str(local.str.to_titlecase(), domain, separator="@")
+    is_second = pl.Series(np.isin(np.arange(people.size), second))
+    same = people.customers.select("email", *_OWN_TO_A_PERSON)[source[:-1]]
+    customers = people.customers.with_columns(
+        same.with_columns(pl.when(is_second).then(written).otherwise("email").alias("email")).get_columns()
+    )
+    return replace(people, customers=customers, **arrays)
 
 
 def _sign_ups(config: ShopConfig, size: int, rng: np.random.Generator) -> Ints:

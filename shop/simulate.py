@@ -70,7 +70,7 @@ def simulate(
             tell(f"Simulating {outcome.day:%Y-%m-%d}", 0.02 + 0.94 * (number + 1) / config.days)
         tell("Writing tables", 0.97)
         world.people.customers.write_parquet(stage / "customers.parquet")
-        world.catalogue.products.write_parquet(stage / "products.parquet")
+        world.products.write_parquet(stage / "products.parquet")
         world.catalogue.contents.write_parquet(stage / "contents.parquet")
         pl.concat([outcome.consents for outcome in outcomes]).write_parquet(stage / "consents.parquet")
         summary = _summary(world, outcomes)

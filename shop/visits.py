@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shop.catalogue import Floats, Ints
 
 NO_ITEM = -1
+DESKTOP, MOBILE = 0, 1
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Visits:
     person: row in People, -1 for a visitor nobody knows. at: start, microseconds since 1970 UTC. product, content:
     what the visit starts with, NO_ITEM if the person chooses. discount_rate, coupon, has_free_shipping: the offer the
     person holds; worth: its value as a share of the basket. message_id: the mail that brought the person, or null.
+    device: DESKTOP or MOBILE, NO_ITEM if it is not settled yet.
     """
 
     person: Ints
@@ -31,6 +33,7 @@ class Visits:
     coupon: pl.Series
     has_free_shipping: NDArray[np.bool_]
     message_id: pl.Series
+    device: Ints
 
     @classmethod
     def organic(cls, person: Ints, at: Ints) -> Visits:
@@ -46,6 +49,7 @@ class Visits:
             coupon=pl.Series([None] * size, dtype=pl.String),
             has_free_shipping=np.zeros(size, dtype=bool),
             message_id=pl.Series([None] * size, dtype=pl.String),
+            device=np.full(size, NO_ITEM),
         )
 
     @property
@@ -68,6 +72,7 @@ class Visits:
             self.coupon.gather(index),
             self.has_free_shipping[index],
             self.message_id.gather(index),
+            self.device[index],
         )
 
     def __add__(self, other: Visits) -> Visits:
@@ -81,4 +86,5 @@ class Visits:
             pl.concat([self.coupon, other.coupon]),
             np.append(self.has_free_shipping, other.has_free_shipping),
             pl.concat([self.message_id, other.message_id]),
+            np.append(self.device, other.device),
         )

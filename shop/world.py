@@ -21,6 +21,7 @@ from shop.landing import CONSENTS, EVENTS
 from shop.mailing import respond
 from shop.mails import SENDS
 from shop.people import US_PER_HOUR, build_people
+from shop.price_tags import PriceTags
 from shop.state import State
 from shop.visits import Visits
 
@@ -52,19 +53,25 @@ class World:
     """A shop with customers. ``step`` plays one day; random streams belong to days, so 120 days and then 60 more
     equal 180 days.
 
-    Attributes: config, catalogue, people, state, today (the next day to be played).
+    Attributes: config, people, state, today (the next day to be played), catalogue (as it is today).
     """
 
     def __init__(self, config: ShopConfig) -> None:
         self.config = config
-        self.catalogue = build_catalogue(config)
-        self.people = build_people(config, self.catalogue)
-        self.state = State.first_day(self.people, self.catalogue)
-        self.today = config.start
+        self._first_catalogue = build_catalogue(config)
+        self._tags = PriceTags.at_opening(self._first_catalogue, config.start, config.rng("price tags"))
+        self.people = build_people(config, self._first_catalogue)
+        self.state = State.first_day(self.people, self._first_catalogue)
+        self._open_day(config.start)
         self._events_to_come = pl.DataFrame(schema={**EVENTS, "is_machine": pl.Boolean})
         self._consents_to_come = self.people.initial_consents
         self._mails_to_come = pl.DataFrame(schema=SENDS)
         self._visits_to_come = Visits.organic(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+
+    @property
+    def products(self) -> pl.DataFrame:
+        """The landing table of products: prices and stock as they were until yesterday, one row for each change."""
+        return self._tags.history(self._first_catalogue, until=self.today)
 
     def broadcast_sends(self) -> pl.DataFrame:
         """Today's share of the plain weekly mail; columns SENDS."""
@@ -113,7 +120,7 @@ class World:
         self._consents_to_come = pl.concat(
             [self._consents_to_come, unsubscribed(answer.events), thoughts.select(CONSENTS.keys())]
         )
-        self.today = day + timedelta(days=1)
+        self._open_day(day + timedelta(days=1))
         events, machine = self._release_events(day)
         return DayOutcome(
             day=day,
@@ -123,6 +130,11 @@ class World:
             machine_events=machine,
             orders=browsing.lines.select("order_id", "message_id").unique(maintain_order=True),
         )
+
+    def _open_day(self, day: date) -> None:
+        self.today = day
+        self._tags.begin_day(day, self._first_catalogue, self.config.rng("price tags", day))
+        self.catalogue = self._tags.shown_in(self._first_catalogue)
 
     def _due_mails(self, sends: pl.DataFrame | None, begins: datetime) -> pl.DataFrame:
         waiting = self._mails_to_come

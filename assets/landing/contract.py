@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 import polars as pl
 
-CONTRACT_VERSION = "2"
+CONTRACT_VERSION = "3"
 """Raised whenever the same file would be read into other rows; a new version re-reads all files."""
 
 EVENT_NAMES = (
@@ -117,7 +117,7 @@ class Table:
         name: file or folder name below `landing/`.
         description: what one row is.
         columns: all columns, in the order of `raw/`.
-        ids: the columns that identify a row.
+        ids: the columns that identify a row; an empty value counts as one.
         keep: which row stays where ids repeat.
         order: total order of the rows in `raw/`.
         required: whether a landing folder without it is refused.
@@ -188,7 +188,11 @@ CUSTOMERS = Table(
 
 PRODUCTS = Table(
     name="products",
-    description="One row per product; a newer file replaces what an older one said about it.",
+    description=(
+        "One row per product and `updated_at`: rows of one product with different times are its history, in price, "
+        "cost and stock; the newest one says what the product is now. A newer file replaces what an older one said "
+        "of the same time."
+    ),
     columns=(
         Column("product_id", TEXT, "The shop's own id of the product.", shape=IDENTIFIER, required=True),
         Column("name", TEXT, "Name as a recipient reads it.", required=True),
@@ -217,10 +221,19 @@ PRODUCTS = Table(
         Column("is_consumable", FLAG, "Whether it is used up and bought again."),
         Column("is_sensitive", FLAG, "Whether a mail must never name it unasked."),
         Column("released_at", TIME, "When it came or comes on sale, UTC.", earliest=_BIRTH_START),
+        Column(
+            "updated_at",
+            TIME,
+            "When this row became true, UTC; empty for since always. Several rows of one product with different times "
+            "are its history.",
+            essential=True,
+            earliest=_SHOP_START,
+            past=True,
+        ),
     ),
-    ids=("product_id",),
+    ids=("product_id", "updated_at"),
     keep=Keep.NEWEST_FILE,
-    order=("product_id",),
+    order=("product_id", "updated_at"),
     required=False,
 )
 

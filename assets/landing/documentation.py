@@ -21,9 +21,8 @@ def contract_tables() -> str:
 
 def _section(table: Table) -> str:
     presence = "Must be there." if table.required else "May be absent."
-    identity = (
-        f"Identified by `{table.ids[0]}`." if table.ids else "Has no id; the same row twice counts once."
-    )
+    ids = " and ".join(f"`{name}`" for name in table.ids)
+    identity = f"Identified by {ids}." if ids else "Has no id; the same row twice counts once."
     rows = "\n".join(_row(column) for column in table.columns)
     return (
         f"### {table.name}\n\n{table.description} {presence} {identity} "

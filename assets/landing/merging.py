@@ -64,7 +64,7 @@ def settle(suspects: pl.DataFrame, table: Table) -> Merged:
         "winner_file",
         "winner_row",
     )
-    rejected = losers.join(_named(winners, identifier), on=identifier, how="left", maintain_order="left")
+    rejected = losers.join(_named(winners, [identifier]), on=identifier, how="left", maintain_order="left")
     return Merged(
         winners.select(names),
         _records(rejected, table, reason),
@@ -79,21 +79,21 @@ def _every_distinct(rows: pl.DataFrame, table: Table) -> Merged:
 
 
 def _newest(rows: pl.DataFrame, table: Table) -> Merged:
-    (identifier,) = table.ids
-    key = pl.struct(FILE, identifier)
+    ids = list(table.ids)
+    key = pl.struct(FILE, *ids)
     repeated = rows.filter(key.is_duplicated())
     distinct = repeated.unique([FILE, *table.names], keep="last", maintain_order=True)
     last = distinct.filter(key.is_last_distinct())
     losers = distinct.filter(~key.is_last_distinct())
     reason = pl.format(
-        f"{identifier} '{{}}' occurs again in row {{}} of the same file, which is kept; write one row per {identifier}",
-        identifier,
+        f"{{}} occurs again in row {{}} of the same file, which is kept; write one row per {' and '.join(ids)}",
+        _as_words(ids),
         "winner_row",
     )
-    winners = _named(last, identifier).rename({"winner_file": FILE})
-    rejected = losers.join(winners, on=[FILE, identifier], how="left", maintain_order="left")
+    winners = _named(last, ids).rename({"winner_file": FILE})
+    rejected = losers.join(winners, on=[FILE, *ids], how="left", maintain_order="left", nulls_equal=True)
     one_per_file = rows.filter(key.is_last_distinct())
-    kept = one_per_file.unique(identifier, keep="last", maintain_order=True)
+    kept = one_per_file.unique(ids, keep="last", maintain_order=True)
     return Merged(
         kept.select(table.names).sort(table.order),
         _records(rejected, table, reason),
@@ -102,8 +102,18 @@ def _newest(rows: pl.DataFrame, table: Table) -> Merged:
     )
 
 
-def _named(winners: pl.DataFrame, identifier: str) -> pl.DataFrame:
-    return winners.select(identifier, pl.col(FILE).alias("winner_file"), pl.col(ROW).alias("winner_row"))
+def _as_words(ids: list[str]) -> pl.Expr:
+    """`product_id 'p1' with updated_at '2025-03-01 00:00:00'`, or `... without updated_at`."""
+    identifier, *others = ids
+    parts = [pl.format(f"{identifier} '{{}}'", identifier)]
+    for name in others:
+        value = pl.format(f" with {name} '{{}}'", pl.col(name).cast(pl.String))
+        parts.append(pl.coalesce(value, pl.lit(f" without {name}")))
+    return pl.concat_str(parts)
+
+
+def _named(winners: pl.DataFrame, ids: list[str]) -> pl.DataFrame:
+    return winners.select(*ids, pl.col(FILE).alias("winner_file"), pl.col(ROW).alias("winner_row"))
 
 
 def _records(losers: pl.DataFrame, table: Table, reason: pl.Expr) -> pl.DataFrame:

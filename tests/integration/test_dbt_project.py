@@ -51,7 +51,7 @@ def test_build_runs_every_kind_of_test(dbt: Dbt, features: Path, models: dict[st
 def test_every_trigger_and_label_has_a_unit_test(dbt: Dbt, features: Path) -> None:
     unit_tested = {test["model"] for test in dbt.manifest()["unit_tests"].values()}
     logic = {path.stem for path in features.glob("*.parquet") if path.stem.startswith(("trigger_", "label_"))}
-    assert len(logic) == 10
+    assert len(logic) == 12
     assert logic <= unit_tested
 
 

@@ -169,6 +169,38 @@ def test_later_consents_customers_and_contents_change_nothing(world: World, tmp_
     _assert_same(world.compiled.tables(raw), world.expected)
 
 
+def test_later_prices_and_stock_change_nothing(world: World, tmp_path: Path) -> None:
+    raw = _copy(world.dbt.raw, tmp_path)
+    products = pl.read_parquet(raw / "products.parquet")
+    newest = products.sort("product_id", "updated_at").unique("product_id", keep="last", maintain_order=True)
+    later = pl.concat(
+        [
+            newest.with_columns(
+                price=pl.col("price") * factor,
+                in_stock=~pl.col("in_stock") if factor < 1 else pl.col("in_stock"),
+                updated_at=pl.lit(MIDNIGHT, pl.Datetime("us")) + pl.duration(hours=hours),
+            )
+            for factor, hours in ((0.4, 0), (3.0, 7), (0.5, 400))
+        ]
+    )
+    pl.concat([products, later]).write_parquet(raw / "products.parquet")
+    _assert_same(world.compiled.tables(raw), world.expected)
+
+
+def test_prices_and_stock_of_the_day_before_do_change_it(world: World, tmp_path: Path) -> None:
+    raw = _copy(world.dbt.raw, tmp_path)
+    products = pl.read_parquet(raw / "products.parquet")
+    newest = products.sort("product_id", "updated_at").unique("product_id", keep="last", maintain_order=True)
+    later = newest.with_columns(price=pl.lit(1.5), updated_at=MIDNIGHT - timedelta(microseconds=1))
+    pl.concat([products, later]).write_parquet(raw / "products.parquet")
+    at_plan_date = pl.col("as_of") == PLAN_DATE
+    before, after = world.expected["feat_product"], world.compiled.tables(raw)["feat_product"]
+    assert set(after.filter(at_plan_date)["price"]) == {1.5}
+    _assert_same(
+        {"feat_product": after.filter(~at_plan_date)}, {"feat_product": before.filter(~at_plan_date)}
+    )
+
+
 def test_events_before_the_date_do_change_it(world: World, tmp_path: Path) -> None:
     raw = _copy(world.dbt.raw, tmp_path)
     events = read_events(raw)

@@ -121,10 +121,10 @@ def test_an_unusable_file_stops_the_run_and_is_named(home: Home) -> None:
 
 
 def test_repeated_rows_in_a_raw_table_are_an_error(home: Home) -> None:
-    twice = pl.LazyFrame({"product_id": ["p1", "p1"]})
+    twice = pl.LazyFrame({"product_id": ["p1", "p1"], "updated_at": [None, None]})
     check = unique_ids(TABLES["products"], twice)
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert check.description == "1 rows repeat the product_id"
+    assert check.description == "1 rows repeat the product_id, updated_at"
 
 
 def test_an_empty_landing_folder_fails_with_the_remedy(home: Home) -> None:

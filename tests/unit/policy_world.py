@@ -38,6 +38,8 @@ TRIGGERS = (
     "replenishment",
     "win_back",
     "birthday",
+    "back_in_stock",
+    "price_drop",
 )
 CATALOGUE = load_catalogue()
 

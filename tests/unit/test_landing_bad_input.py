@@ -513,6 +513,37 @@ def test_of_two_rows_with_one_id_in_a_file_the_last_stays(home: Home) -> None:
     assert kept(home, "customers")["email"].to_list() == ["new@example.org", "bob@example.org"]
 
 
+def test_of_two_rows_of_a_product_at_one_time_the_last_stays(home: Home) -> None:
+    put(
+        home,
+        "products.csv",
+        "product_id,name,updated_at\np1,Tent,\np1,Tent II,\np1,Tent III,2025-05-01\np1,Tent IV,2025-05-01T00:00Z\n",
+    )
+    assert_adds_up(ingest(home, NOW))
+    assert kept(home, "products")["name"].to_list() == ["Tent II", "Tent IV"]
+    reasons = pl.read_parquet(home.quarantine / "products.parquet").sort("row_number")["reason"].to_list()
+    assert reasons[0].startswith("product_id 'p1' without updated_at occurs again in row 2 of the same file")
+    assert reasons[1].startswith(
+        "product_id 'p1' with updated_at '2025-05-01 00:00:00.000000' occurs again in row 4"
+    )
+    assert reasons[1].endswith("write one row per product_id and updated_at")
+
+
+def test_a_product_row_of_tomorrow_or_of_no_time_is_not_taken_for_one_of_always(home: Home) -> None:
+    put(
+        home,
+        "products.csv",
+        "product_id,name,price,updated_at\np1,Tent,100,\np1,Tent,80,2099-01-01\np1,Tent,70,soon\n",
+    )
+    assert_adds_up(ingest(home, NOW))
+    assert kept(home, "products").select("price", "updated_at").rows() == [(100.0, None)]
+    quarantine = pl.read_parquet(home.quarantine / "products.parquet").sort("row_number")
+    assert quarantine.select("row_number", "kind", "rule").rows() == [
+        (2, "row", "future date"),
+        (3, "row", "not a time"),
+    ]
+
+
 def test_a_file_without_read_access_is_set_apart_until_it_is_given(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -227,6 +227,43 @@ def test_a_newer_snapshot_replaces_the_older(home: Home) -> None:
     assert rows == [("p1", "new"), ("p2", "only")]
 
 
+def test_rows_of_one_product_at_different_times_are_its_history(home: Home) -> None:
+    put(
+        home,
+        "products/2025-05-01.csv",
+        pl.DataFrame(
+            {
+                "product_id": ["p1", "p1", "p1", "p2"],
+                "name": "Tent",
+                "price": [100.0, 80.0, 90.0, 5.0],
+                "updated_at": [None, "2025-05-10T02:00:00+02:00", "2025-05-03", None],
+            }
+        ),
+    )
+    put(
+        home,
+        "products/2025-05-02.csv",
+        pl.DataFrame(
+            {
+                "product_id": ["p1", "p1"],
+                "name": "Tent",
+                "price": [120.0, 85.0],
+                "updated_at": [None, "2025-05-10"],
+            }
+        ),
+    )
+    report = ingest(home, NOW)
+    assert_adds_up(report)
+    assert (report.tables["products"].superseded, report.tables["products"].rows_kept) == (2, 4)
+    rows = pl.read_parquet(table_path(home, "products")).select("product_id", "updated_at", "price").rows()
+    assert rows == [
+        ("p1", None, 120.0),
+        ("p1", datetime(2025, 5, 3), 90.0),
+        ("p1", datetime(2025, 5, 10), 85.0),
+        ("p2", None, 5.0),
+    ]
+
+
 def test_consents_keep_every_distinct_statement(home: Home) -> None:
     statement = {"customer_id": "c1", "purpose": "profiling", "granted": True, "occurred_at": "2025-01-01"}
     put(home, "consents.jsonl", pl.DataFrame([statement, statement, {**statement, "granted": False}]))
@@ -323,6 +360,7 @@ def test_damaged_bytes_anywhere_in_a_parquet_file_never_stop_the_pass(home: Home
 
 
 _COLUMNS = {
+    "products": ["product_id", "name", "price", "updated_at"],
     "customers": ["customer_id", "email", "timezone", "city"],
     "events": ["event_id", "event", "occurred_at", "query", "price", "properties"],
 }
@@ -344,6 +382,16 @@ _EVENT = st.fixed_dictionaries(
         "query": _TEXT,
         "price": st.sampled_from(["", "1", "1.0", "-1", "x"]),
         "properties": st.sampled_from(["", '{"a": 1}', "{"]),
+    }
+)
+_PRODUCT = st.fixed_dictionaries(
+    {
+        "product_id": st.sampled_from(["p1", "p2", ""]),
+        "name": st.sampled_from(["Tent", "Mat"]),
+        "price": st.sampled_from(["", "1", "2", "x"]),
+        "updated_at": st.sampled_from(
+            ["", "", "2025-03-01", "2025-03-01T00:00Z", "2025-04-01", "soon", "2099-01-01"]
+        ),
     }
 )
 _CUSTOMER = st.fixed_dictionaries(
@@ -396,6 +444,31 @@ def test_rows_are_the_same_however_they_are_spread_over_files(
     assert raw_of_whole == {
         path: content for path, content in stored(parts).items() if path.startswith("raw")
     }
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rows=st.lists(_PRODUCT, max_size=12), cut=st.integers(0, 12))
+def test_of_each_product_and_time_the_last_row_stays_and_all_rows_are_accounted_for(
+    rows: list[dict], cut: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("products")
+    home = Home(folder / "home", folder / "landing")
+    _land(home, "customers", [], [], "csv")
+    _land(home, "events", [], [], "csv")
+    _land(home, "products", rows, [min(cut, len(rows))], "jsonl")
+    assert_adds_up(ingest(home, NOW))
+    expected = {
+        (row["product_id"], row["updated_at"][:10] or None): row["price"] or None
+        for row in rows
+        if row["product_id"] and row["price"] != "x" and row["updated_at"] not in ("soon", "2099-01-01")
+    }
+    raw = pl.read_parquet(table_path(home, "products"))
+    times = raw["updated_at"].dt.strftime("%Y-%m-%d")
+    kept = dict(zip(zip(raw["product_id"], times, strict=True), raw["price"], strict=True))
+    assert kept == {key: price and float(price) for key, price in expected.items()}
+    assert raw.select("product_id", "updated_at").equals(
+        raw.select("product_id", "updated_at").sort("product_id", "updated_at")
+    )
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

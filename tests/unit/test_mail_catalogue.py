@@ -45,6 +45,8 @@ def test_the_shipped_messages_cover_every_trigger_and_one_weekly_mail() -> None:
         "replenishment",
         "win_back",
         "birthday",
+        "back_in_stock",
+        "price_drop",
         "weekly_picks",
     }
     assert {key: message.trigger for key, message in messages.items() if key != "weekly_picks"} == {

@@ -10,6 +10,12 @@ products as (
 
 ),
 
+products_as_of as (
+
+    select * from {{ ref('int_product_as_of') }}
+
+),
+
 product_days as (
 
     select * from {{ ref('int_product_days') }}
@@ -44,8 +50,7 @@ sales as (
         ) as units_30d,
         sum(product_days.n_units) filter (
             where product_days.order_date >= {{ days_before('dates.as_of', 90) }}
-        ) as units_90d,
-        arg_max(product_days.last_price, product_days.order_date) as last_price
+        ) as units_90d
     from product_days
     inner join dates on product_days.order_date < dates.as_of
     group by product_days.product_id, dates.as_of
@@ -82,45 +87,35 @@ views as (
     where site_events.event = 'Product Viewed' and site_events.product_id is not null
     group by site_events.product_id, dates.as_of
 
-),
-
-priced as (
-
-    select
-        products.*,
-        dates.as_of,
-        coalesce(sales.last_price, products.price) as current_price,
-        sales.units_30d,
-        sales.units_90d
-    from products
-    cross join dates
-    left join sales on products.product_id = sales.product_id and dates.as_of = sales.as_of
-
 )
 
 select
-    priced.product_id,
-    priced.as_of,
-    priced.name,
-    priced.category,
-    priced.subcategory,
-    priced.brand,
-    priced.current_price as price,
-    {{ margin('priced.current_price', '1', 'priced.cost') }} as unit_margin,
-    priced.is_in_stock and coalesce(priced.released_at < priced.as_of, true) as is_available,
-    priced.is_sensitive,
-    priced.is_consumable,
-    cast(coalesce(priced.units_30d, 0) as integer) as units_30d,
-    cast(coalesce(priced.units_90d, 0) as integer) as units_90d,
+    products_as_of.product_id,
+    products_as_of.as_of,
+    products.name,
+    products.category,
+    products.subcategory,
+    products.brand,
+    products_as_of.price,
+    {{ margin('products_as_of.price', '1', 'products_as_of.cost') }} as unit_margin,
+    products_as_of.is_available,
+    products.is_sensitive,
+    products.is_consumable,
+    cast(coalesce(sales.units_30d, 0) as integer) as units_30d,
+    cast(coalesce(sales.units_90d, 0) as integer) as units_90d,
     cast(coalesce(buyers.buyers_30d, 0) as integer) as buyers_30d,
     cast(coalesce(buyers.buyers_90d, 0) as integer) as buyers_90d,
     cast(coalesce(views.views_30d, 0) as integer) as views_30d,
     repurchases.median_repurchase_days,
-    priced.released_at,
-    priced.image_url,
-    priced.url
-from priced
-left join buyers on priced.product_id = buyers.product_id and priced.as_of = buyers.as_of
-left join views on priced.product_id = views.product_id and priced.as_of = views.as_of
-left join repurchases on priced.product_id = repurchases.product_id and priced.as_of = repurchases.as_of
-order by priced.as_of, priced.product_id
+    products.released_at,
+    products.image_url,
+    products.url
+from products_as_of
+inner join products on products_as_of.product_id = products.product_id
+left join sales on products_as_of.product_id = sales.product_id and products_as_of.as_of = sales.as_of
+left join buyers on products_as_of.product_id = buyers.product_id and products_as_of.as_of = buyers.as_of
+left join views on products_as_of.product_id = views.product_id and products_as_of.as_of = views.as_of
+left join repurchases
+    on products_as_of.product_id = repurchases.product_id
+    and products_as_of.as_of = repurchases.as_of
+order by products_as_of.as_of, products_as_of.product_id

@@ -20,3 +20,4 @@ select
     coalesce(cast(is_sensitive as boolean), false) as is_sensitive,
     cast(released_at as timestamp) as released_at
 from products
+qualify row_number() over (partition by product_id order by updated_at desc nulls last) = 1

@@ -40,6 +40,18 @@ birthday as (
 
 ),
 
+back_in_stock as (
+
+    select * from {{ ref('trigger_back_in_stock') }}
+
+),
+
+price_drop as (
+
+    select * from {{ ref('trigger_price_drop') }}
+
+),
+
 combined as (
 
     select * from cart_abandoned
@@ -55,6 +67,10 @@ combined as (
     select * from win_back
     union all
     select * from birthday
+    union all
+    select * from back_in_stock
+    union all
+    select * from price_drop
 
 )
 

@@ -17,6 +17,12 @@ products as (
 
 ),
 
+products_as_of as (
+
+    select * from {{ ref('int_product_as_of') }}
+
+),
+
 bought as (
 
     select
@@ -26,13 +32,16 @@ bought as (
         products.brand,
         sum(purchases.n_orders) as n_orders,
         sum(purchases.n_units) as n_units,
-        {{ stable_sum('products.price_position * purchases.n_orders') }} as sum_price_position,
-        sum(purchases.n_orders) filter (where products.price_position is not null) as n_positions
+        {{ stable_sum('products_as_of.price_position * purchases.n_orders') }} as sum_price_position,
+        sum(purchases.n_orders) filter (where products_as_of.price_position is not null) as n_positions
     from purchases
     inner join customers
         on purchases.customer_id = customers.customer_id
         and purchases.order_date < customers.as_of
     inner join products on purchases.product_id = products.product_id
+    inner join products_as_of
+        on purchases.product_id = products_as_of.product_id
+        and customers.as_of = products_as_of.as_of
     group by customers.customer_id, customers.as_of, products.category, products.brand
 
 ),
