@@ -25,6 +25,13 @@ products as (
 
 ),
 
+showable_products as (
+
+    select * from {{ ref('feat_product') }}
+    where is_available and not coalesce(is_sensitive, false)
+
+),
+
 baskets as (
 
     select * from {{ ref('int_open_baskets_as_of') }}
@@ -207,6 +214,9 @@ product_views as (
         on views.customer_id = latest.customer_id
         and views.as_of = latest.as_of
         and views.category = latest.category
+    inner join showable_products
+        on views.product_id = showable_products.product_id
+        and views.as_of = showable_products.as_of
     left join spoken_for
         on views.customer_id = spoken_for.customer_id
         and views.as_of = spoken_for.as_of
