@@ -111,7 +111,8 @@ class Message(Strict):
         priority: breaks ties between messages worth the same; higher goes first.
         cool_down_days: days before the same person may get it again.
         uses_profile: its content rests on behaviour; not for who objects to profiling.
-        is_promotional: whether it sells or asks for something; then it rests after a bad experience with service.
+        is_promotional: whether it sells or asks for something; then it rests after a bad experience with
+            service. A message that shows products or carries an offer always does.
         needs: what must be at hand.
         max_products: most products to show.
         product_sources: 'context' and 'goes_with' first, if named; then recommendations, named sources

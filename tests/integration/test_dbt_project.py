@@ -123,6 +123,19 @@ def test_the_shop_is_seen_in_the_features(features: Path) -> None:
     assert (tables["feat_interactions"]["weight"] > 0).all()
 
 
+def test_a_product_is_spoken_of_by_one_trigger_of_interest_alone(features: Path) -> None:
+    interest = [
+        *("checkout_abandoned", "cart_abandoned", "replenishment"),
+        *("repeated_views", "product_comparison", "browse_abandoned"),
+    ]
+    fired = read_features(features)["triggers"].filter(pl.col("trigger_key").is_in(interest))
+    assert fired["trigger_key"].n_unique() >= 4
+    named = fired.explode("product_ids").drop_nulls("product_ids")
+    assert not named.select("customer_id", "as_of", "product_ids").is_duplicated().any()
+    baskets = fired.filter(pl.col("trigger_key").is_in(interest[:2]))
+    assert not baskets.select("customer_id", "as_of").is_duplicated().any()
+
+
 def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
     tables = read_features(features)
     private = tables["feat_customer"].filter(~pl.col("has_behaviour"))

@@ -1,3 +1,7 @@
+{# As far back as the longest of the windows after an order. #}
+{%- set windows = ['post_purchase_thanks', 'post_purchase_tips', 'nth_order', 'review_request', 'cross_sell'] %}
+{%- set days = [] %}
+{%- for window in windows %}{% do days.append(var('trigger_' ~ window ~ '_to_days')) %}{% endfor -%}
 with customers as (
 
     select * from {{ ref('int_customer_as_of') }}
@@ -33,7 +37,7 @@ known_lines as (
     inner join customers
         on order_lines.customer_id = customers.customer_id
         and order_lines.occurred_at < customers.as_of
-        and order_lines.occurred_at > {{ days_before('customers.as_of', var('latest_order_days')) }}
+        and order_lines.occurred_at > {{ days_before('customers.as_of', days | max) }}
 
 ),
 
