@@ -50,6 +50,7 @@ class Catalogue:
                         "priority": message.priority,
                         "cool_down_days": message.cool_down_days,
                         "uses_profile": message.uses_profile,
+                        "is_promotional": message.is_promotional,
                         "min_products": message.needs.min_products,
                         "max_products": message.max_products,
                         "needs_context_product": message.needs.context_product,
@@ -67,6 +68,7 @@ class Catalogue:
                     "priority": pl.Int64,
                     "cool_down_days": pl.Int64,
                     "uses_profile": pl.Boolean,
+                    "is_promotional": pl.Boolean,
                     "min_products": pl.Int64,
                     "max_products": pl.Int64,
                     "needs_context_product": pl.Boolean,
@@ -204,13 +206,7 @@ def _mistakes(
     for position, offer in enumerate(message.allowed_offers):
         if offer not in offers:
             yield ("allowed_offers", position), f"unknown offer '{offer}'; {nearest(offer, list(offers))}"
-    if message.needs.min_products > message.max_products:
-        yield ("max_products",), "'max_products' is less than 'needs.min_products'; raise it"
-    if message.needs.context_product and message.trigger is None:
-        yield (
-            ("needs", "context_product"),
-            "a message without trigger has no context product; set it to false",
-        )
+    yield from _contents(message)
     fewest, has_article = LAYOUTS[message.layouts[-1]]
     if has_article or fewest > message.needs.min_products:
         yield (
@@ -239,6 +235,22 @@ def _mistakes(
         yield (
             ("explanations", len(message.explanations) - 1),
             "the last explanation is for everyone; let it name no fact but n_products",
+        )
+
+
+def _contents(message: Message) -> Iterator[tuple[Location, str]]:
+    """Mistakes in what a message needs and shows."""
+    if message.needs.min_products > message.max_products:
+        yield ("max_products",), "'max_products' is less than 'needs.min_products'; raise it"
+    if message.needs.context_product and message.trigger is None:
+        yield (
+            ("needs", "context_product"),
+            "a message without trigger has no context product; set it to false",
+        )
+    if not message.is_promotional and (message.max_products or message.allowed_offers):
+        yield (
+            ("is_promotional",),
+            "a message that shows products or carries an offer is promotional; set it to true or show nothing",
         )
 
 

@@ -17,19 +17,28 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):(00|15|30|45)$")]
 
 TriggerKey = Literal[
+    "bad_service",
+    "checkout_abandoned",
     "cart_abandoned",
-    "browse_abandoned",
-    "welcome",
-    "post_purchase",
     "replenishment",
-    "win_back",
-    "birthday",
     "back_in_stock",
     "price_drop",
+    "repeated_views",
+    "product_comparison",
+    "browse_abandoned",
+    "welcome",
+    "post_purchase_thanks",
+    "post_purchase_tips",
+    "review_request",
+    "cross_sell",
+    "birthday",
+    "anniversary",
+    "nth_order",
+    "win_back",
 ]
 Stage = Literal["prospect", "new", "active", "loyal", "at_risk", "lapsed"]
 Tone = Literal["warm", "friendly", "brief", "formal", "celebratory"]
-Layout = Literal["hero_grid_article", "hero_grid", "grid_article", "grid", "hero", "text"]
+Layout = Literal["hero_grid_article", "hero_grid", "grid_article", "grid", "hero", "article", "text"]
 ProductSource = Literal[
     "context", "goes_with", "buy_again", "bought_together", "similar", "for_you", "popular"
 ]
@@ -41,6 +50,7 @@ LAYOUTS: Mapping[str, tuple[int, bool]] = MappingProxyType(
         "grid_article": (2, True),
         "grid": (2, False),
         "hero": (1, False),
+        "article": (0, True),
         "text": (0, False),
     }
 )
@@ -53,6 +63,7 @@ EXPLANATION_FACTS: Mapping[str, str] = MappingProxyType(
         "trigger_age": "'14 hours ago' or '3 days ago': from the trigger to the sending.",
         "days_since_last_order": "'34 days'.",
         "n_products": "'4 products': those shown.",
+        "n_orders": "'5 orders': placed so far.",
         "sources": "Where the products come from: 'buy again, for you'.",
         "lifecycle_stage": "'loyal', 'at risk'.",
     }
@@ -102,6 +113,8 @@ class Message(Strict):
         priority: breaks ties between messages worth the same; higher goes first.
         cool_down_days: days before the same person may get it again.
         uses_profile: its content rests on behaviour; not for who objects to profiling.
+        is_promotional: whether it sells or asks for something; then it rests after a bad experience with
+            service. A message that shows products or carries an offer always does.
         needs: what must be at hand.
         max_products: most products to show.
         product_sources: 'context' and 'goes_with' first, if named; then recommendations, named sources
@@ -122,6 +135,7 @@ class Message(Strict):
     priority: Annotated[int, Field(ge=0, le=100)]
     cool_down_days: Annotated[int, Field(ge=0, le=730)]
     uses_profile: bool
+    is_promotional: bool = True
     needs: Needs = Needs()
     max_products: Annotated[int, Field(ge=0, le=12)] = 4
     product_sources: list[ProductSource] = []

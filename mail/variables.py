@@ -19,6 +19,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "category": "Its category, in lower case.",
         "city": "City of the recipient.",
         "days_since_last_order": "Whole days since the last order, a number.",
+        "n_orders": "Number of orders placed so far, a number; missing without one.",
         "offer_label": "The offer in words, 'free shipping'; missing without an offer.",
         "n_products": "Number of products shown, a number; never missing.",
         "content_title": "Title of the first article shown.",
@@ -34,12 +35,13 @@ SAMPLES: tuple[Mapping[str, str | int], ...] = tuple(
             "category": "running shoes",
             "city": "Leeds",
             "days_since_last_order": days,
+            "n_orders": orders,
             "offer_label": "free shipping",
             "n_products": products,
             "content_title": "Your first ten kilometres",
         }
     )
-    for days, products in ((34, 4), (0, 1))
+    for days, orders, products in ((34, 5, 4), (0, 1, 1))
 )
 """Values a template is tried out with when it is read: usual ones, and the least numbers."""
 
@@ -121,7 +123,7 @@ def with_variables(
 
     Args:
         sends: rows of the plan with action send: customer_id, subject_product_id, product_ids, content_ids,
-            offer_key, days_since_last_order.
+            offer_key, days_since_last_order, n_orders (0 counts as missing).
         customers: customer_id, first_name, city.
         products: product_id, name, brand, category.
         contents: content_id, title.
@@ -143,6 +145,7 @@ def with_variables(
             first_content_id=pl.col("content_ids").list.first(),
             n_products=pl.col("product_ids").list.len(),
             days_since_last_order=pl.col("days_since_last_order").floor().cast(pl.Int64),
+            n_orders=pl.when(pl.col("n_orders") > 0).then(pl.col("n_orders")),
         )
         .join(people, on="customer_id", how="left")
         .join(things, on="subject_product_id", how="left")

@@ -18,17 +18,24 @@ def candidates(inputs: PlanInputs, customers: pl.DataFrame, config: PolicyConfig
 
     Args:
         inputs: for `triggers`, `messages`, `feat_message_history`, `pending_sends`.
-        customers: customer_id, lifecycle_stage, profiling_allowed, u_spread (uniform by customer, fixed over
-            dates).
+        customers: customer_id, lifecycle_stage, profiling_allowed, promotion_paused_until, u_spread (uniform by
+            customer, fixed over dates).
         config: for the plan date and `weekly_spread_days`.
 
     Returns:
         customer_id, message_key, trigger_key, triggered_at, context_product_ids, priority, last_sent_at,
-        days_since_message (null if never sent), is_cooling_down; sorted by customer and message. A message
-        whose content rests on behaviour (`uses_profile`) is left out for who has objected to profiling.
+        days_since_message (null if never sent), is_cooling_down, is_paused; sorted by customer and message. A
+        message whose content rests on behaviour (`uses_profile`) is left out for who has objected to profiling;
+        one that is promotional is paused for who had a bad experience with service lately.
     """
     messages = inputs.messages.select(
-        "message_key", "trigger_key", "audience", "priority", "cool_down_days", "uses_profile"
+        "message_key",
+        "trigger_key",
+        "audience",
+        "priority",
+        "cool_down_days",
+        "uses_profile",
+        "is_promotional",
     )
     by_trigger = inputs.triggers.rename({"product_ids": "context_product_ids"}).join(
         messages.drop_nulls("trigger_key"), on="trigger_key"
@@ -47,7 +54,10 @@ def candidates(inputs: PlanInputs, customers: pl.DataFrame, config: PolicyConfig
     midnight = datetime.combine(config.plan_date, time())
     return (
         pl.concat([by_trigger, without_trigger], how="diagonal")
-        .join(customers.select("customer_id", "lifecycle_stage", "profiling_allowed"), on="customer_id")
+        .join(
+            customers.select("customer_id", "lifecycle_stage", "profiling_allowed", "promotion_paused_until"),
+            on="customer_id",
+        )
         .filter(
             pl.col("audience").list.contains(pl.col("lifecycle_stage")),
             pl.col("profiling_allowed") | ~pl.col("uses_profile"),
@@ -58,7 +68,9 @@ def candidates(inputs: PlanInputs, customers: pl.DataFrame, config: PolicyConfig
             days_since_message=(midnight - pl.col("last_sent_at")) / timedelta(days=1),
         )
         .with_columns(
-            is_cooling_down=(pl.col("days_since_message") < pl.col("cool_down_days")).fill_null(False)
+            is_cooling_down=(pl.col("days_since_message") < pl.col("cool_down_days")).fill_null(False),
+            is_paused=pl.col("is_promotional")
+            & (pl.col("promotion_paused_until") > midnight).fill_null(False),
         )
         .select(
             "customer_id",
@@ -71,6 +83,7 @@ def candidates(inputs: PlanInputs, customers: pl.DataFrame, config: PolicyConfig
             "last_sent_at",
             "days_since_message",
             "is_cooling_down",
+            "is_paused",
         )
         .sort("customer_id", "message_key")
     )

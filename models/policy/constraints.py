@@ -50,16 +50,18 @@ def with_reason(customers: pl.DataFrame, candidates: pl.DataFrame, config: Polic
     Args:
         customers: has_email, consent_status, suppression_reason, n_sent_1d, n_sent_7d, has_allowed_time.
             What is unknown counts against mailing: a missing address, or any consent but 'granted', holds.
-        candidates: customer_id, has_enough_products, is_cooling_down, net_value.
+        candidates: customer_id, has_enough_products, is_cooling_down, is_paused, net_value.
         config: for the caps.
     """
-    ready = pl.col("has_enough_products") & ~pl.col("is_cooling_down")
+    rested = pl.col("has_enough_products") & ~pl.col("is_cooling_down")
+    ready = rested & ~pl.col("is_paused")
     offered = candidates.group_by("customer_id").agg(
         n_presentable=pl.col("has_enough_products").sum(),
+        n_rested=rested.sum(),
         n_ready=ready.sum(),
         n_worthwhile=(ready & (pl.col("net_value") >= 0)).sum(),
     )
-    counts = ["n_presentable", "n_ready", "n_worthwhile"]
+    counts = ["n_presentable", "n_rested", "n_ready", "n_worthwhile"]
     suppressed_by = pl.col("suppression_reason")
     not_granted = (pl.col("consent_status") != "granted").fill_null(True)
     capped = (pl.col("n_sent_1d") >= config.max_sends_per_day) | (
@@ -71,7 +73,8 @@ def with_reason(customers: pl.DataFrame, candidates: pl.DataFrame, config: Polic
         "no_consent": not_granted | suppressed_by.is_not_null(),
         "frequency_cap": capped,
         "no_candidate": pl.col("n_presentable") == 0,
-        "cool_down": pl.col("n_ready") == 0,
+        "cool_down": pl.col("n_rested") == 0,
+        "promotion_paused": pl.col("n_ready") == 0,
         "no_allowed_time": ~pl.col("has_allowed_time"),
         "negative_value": pl.col("n_worthwhile") == 0,
     }

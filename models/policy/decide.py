@@ -50,7 +50,10 @@ def decide(inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
 
     open_to_mail = customers.filter(pl.col("reason").is_null())
     feasible = candidates.filter(
-        pl.col("has_enough_products"), ~pl.col("is_cooling_down"), pl.col("net_value") >= 0
+        pl.col("has_enough_products"),
+        ~pl.col("is_cooling_down"),
+        ~pl.col("is_paused"),
+        pl.col("net_value") >= 0,
     ).join(open_to_mail.select("customer_id", "u_message", "is_control"), on="customer_id")
     chosen = choose_message(feasible, config)
 
@@ -181,6 +184,7 @@ def _known() -> pl.Expr:
             "category": readable("subject_category"),
             "city": pl.col("has_city").fill_null(False),
             "days_since_last_order": pl.col("days_since_last_order").is_not_null(),
+            "n_orders": (pl.col("n_orders") > 0).fill_null(False),
             "offer_label": (pl.col("offer_key") != NO_OFFER) & readable("offer_label"),
             "n_products": pl.lit(True),
             "content_title": pl.col("content_ids").list.len() > 0,

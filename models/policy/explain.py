@@ -21,6 +21,7 @@ FACTS = (
     "trigger_age",
     "days_since_last_order",
     "n_products",
+    "n_orders",
     "sources",
     "lifecycle_stage",
 )
@@ -86,6 +87,7 @@ def _facts() -> dict[str, pl.Expr]:
         .otherwise(pl.format("{} ago", _counted(days, "day"))),
         "days_since_last_order": _counted(pl.col("days_since_last_order").floor(), "day"),
         "n_products": _counted(pl.col("n_products"), "product"),
+        "n_orders": _counted(pl.when(pl.col("n_orders") > 0).then(pl.col("n_orders")), "order"),
         "sources": pl.when(sources != "").then(sources),
         "lifecycle_stage": _stage(),
     }
@@ -183,7 +185,7 @@ def _hold_details(candidates: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFr
     named = candidates.join(messages.select("message_key", "name"), on="message_key")
     presentable = pl.col("has_enough_products")
     resting = presentable & pl.col("is_cooling_down")
-    worth = presentable & ~pl.col("is_cooling_down")
+    worth = presentable & ~pl.col("is_cooling_down") & ~pl.col("is_paused")
     return (
         named.sort("customer_id", "message_key")
         .group_by("customer_id", maintain_order=True)
@@ -210,9 +212,9 @@ def explain_holds(
     """Adds `explanation` to rows that get nothing: the reason with the customer's own numbers.
 
     Args:
-        held: customer_id, reason, lifecycle_stage, n_sent_1d, n_sent_7d, timezone, and control_message_key
-            of what a member of the control group would have got.
-        candidates: with has_enough_products, is_cooling_down, net_value, last_sent_at, days_since_message.
+        held: customer_id, reason, lifecycle_stage, n_sent_1d, n_sent_7d, promotion_paused_until, timezone, and
+            control_message_key of what a member of the control group would have got.
+        candidates: with has_enough_products, is_cooling_down, is_paused, net_value, last_sent_at, days_since_message.
         messages: message_key, name.
         config: for caps and shares.
     """
@@ -271,6 +273,13 @@ def explain_holds(
                 pl.col("resting_name"),
                 _counted(days, "day"),
                 _counted(pl.col("resting_cool_down"), "day"),
+            )
+        )
+        .when(reason == "promotion_paused")
+        .then(
+            pl.format(
+                "Had a bad experience with service lately: no promotion until {}",
+                pl.col("promotion_paused_until").dt.strftime("%-d %B"),
             )
         )
         .when(reason == "no_allowed_time")

@@ -35,6 +35,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "frequency_cap": "As many mails as allowed have been sent in the last day or the last 7 days.",
         "no_candidate": "No message fits, or none has enough products to show.",
         "cool_down": "Every message that fits has been sent too recently.",
+        "promotion_paused": "Had a bad experience with service lately; nothing but promotion would be due.",
         "no_allowed_time": "The whole day is quiet time where the person lives.",
         "negative_value": "Every message that fits is expected to cost more than it brings.",
         "control": "Would be mailed, but belongs to the control group.",
@@ -63,6 +64,7 @@ PLAN_COLUMNS: Mapping[str, Column] = MappingProxyType(
         "days_since_last_order": Column(
             _NUMBER, "Days from the last order to the plan date; null without one."
         ),
+        "n_orders": Column(pl.Int64(), "Orders placed before the plan date."),
         "is_control": Column(pl.Boolean(), "Member of the control group, whatever the action."),
         "send_at": Column(_TIME, "Minute of sending (UTC)."),
         "send_at_local": Column(_TIME, "Minute of sending on the recipient's clock."),

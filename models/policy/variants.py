@@ -22,6 +22,7 @@ VARIABLES = (
     "category",
     "city",
     "days_since_last_order",
+    "n_orders",
     "offer_label",
     "n_products",
     "content_title",

@@ -51,7 +51,7 @@ def test_build_runs_every_kind_of_test(dbt: Dbt, features: Path, models: dict[st
 def test_every_trigger_and_label_has_a_unit_test(dbt: Dbt, features: Path) -> None:
     unit_tested = {test["model"] for test in dbt.manifest()["unit_tests"].values()}
     logic = {path.stem for path in features.glob("*.parquet") if path.stem.startswith(("trigger_", "label_"))}
-    assert len(logic) == 12
+    assert len(logic) == 21
     assert logic <= unit_tested
 
 
@@ -117,10 +117,23 @@ def test_the_shop_is_seen_in_the_features(features: Path) -> None:
     assert set(tables["triggers"]["trigger_key"]) >= {
         "welcome",
         "cart_abandoned",
-        "post_purchase",
+        "post_purchase_thanks",
         "win_back",
     }
     assert (tables["feat_interactions"]["weight"] > 0).all()
+
+
+def test_a_product_is_spoken_of_by_one_trigger_of_interest_alone(features: Path) -> None:
+    interest = [
+        *("checkout_abandoned", "cart_abandoned", "replenishment"),
+        *("repeated_views", "product_comparison", "browse_abandoned"),
+    ]
+    fired = read_features(features)["triggers"].filter(pl.col("trigger_key").is_in(interest))
+    assert fired["trigger_key"].n_unique() >= 4
+    named = fired.explode("product_ids").drop_nulls("product_ids")
+    assert not named.select("customer_id", "as_of", "product_ids").is_duplicated().any()
+    baskets = fired.filter(pl.col("trigger_key").is_in(interest[:2]))
+    assert not baskets.select("customer_id", "as_of").is_duplicated().any()
 
 
 def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
@@ -141,7 +154,7 @@ def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
     ):
         assert tables[name].join(keys, on=["customer_id", "as_of"], how="semi").height == 0, name
     fired = tables["triggers"].join(keys, on=["customer_id", "as_of"], how="semi")
-    assert set(fired["trigger_key"]) <= {"welcome", "birthday"}
+    assert set(fired["trigger_key"]) <= {"welcome", "birthday", "anniversary"}
 
 
 def test_no_label_window_reaches_past_labels_until(features: Path) -> None:

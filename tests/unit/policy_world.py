@@ -30,18 +30,8 @@ ZONES = (
     None,
 )
 STAGES = ("prospect", "new", "active", "loyal", "at_risk", "lapsed")
-TRIGGERS = (
-    "cart_abandoned",
-    "browse_abandoned",
-    "welcome",
-    "post_purchase",
-    "replenishment",
-    "win_back",
-    "birthday",
-    "back_in_stock",
-    "price_drop",
-)
 CATALOGUE = load_catalogue()
+TRIGGERS = tuple(message.trigger for message in CATALOGUE.messages.values() if message.trigger)
 
 
 def world(n: int, *, seed: int = 1, day: date = DAY, n_products: int = 40) -> PlanInputs:
@@ -82,6 +72,10 @@ def world(n: int, *, seed: int = 1, day: date = DAY, n_products: int = 40) -> Pl
             "profiling_allowed": rng.random(n) > 0.1,
             "suppression_reason": _choice(
                 rng, [None, "unsubscribed", "complaint", "hard_bounce"], n, [0.94, 0.03, 0.01, 0.02]
+            ),
+            "promotion_paused_until": pl.Series(
+                [midnight + timedelta(days=int(d)) if d else None for d in rng.choice([0, 0, 0, 0, 5], n)],
+                dtype=pl.Datetime("us"),
             ),
             "timezone": _choice(rng, list(ZONES), n),
             "n_sent_1d": rng.choice([0, 1], n, p=[0.9, 0.1]),
@@ -246,6 +240,7 @@ def eligible_world(n: int, **options: Any) -> PlanInputs:
             consent_status=pl.lit("granted"),
             profiling_allowed=True,
             suppression_reason=pl.lit(None, dtype=pl.String),
+            promotion_paused_until=pl.lit(None, dtype=pl.Datetime("us")),
             timezone=pl.lit("Europe/London"),
             n_sent_1d=0,
             n_sent_7d=0,

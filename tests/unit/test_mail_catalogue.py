@@ -2,13 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 import pytest
+import yaml
 
 from mail.catalogue import MESSAGES, OFFERS, POLICY, load_catalogue, load_policy
 from mail.errors import MessageFileError
-from mail.schema import EXPLANATION_FACTS
+from mail.schema import EXPLANATION_FACTS, TriggerKey
 from mail.variables import VARIABLES
 from models.policy import explain, variants
 
@@ -37,22 +39,49 @@ def line_of(text: str, part: str) -> int:
 
 def test_the_shipped_messages_cover_every_trigger_and_one_weekly_mail() -> None:
     messages = load_catalogue().messages
-    assert set(messages) == {
-        "cart_abandoned",
-        "browse_abandoned",
-        "welcome",
-        "post_purchase",
-        "replenishment",
-        "win_back",
-        "birthday",
-        "back_in_stock",
-        "price_drop",
-        "weekly_picks",
-    }
+    assert set(messages) == {*get_args(TriggerKey), "weekly_picks"}
     assert {key: message.trigger for key, message in messages.items() if key != "weekly_picks"} == {
         key: key for key in messages if key != "weekly_picks"
     }
     assert messages["weekly_picks"].trigger is None
+
+
+def test_the_shipped_messages_go_before_each_other_in_the_order_meant() -> None:
+    messages = load_catalogue().messages
+    order = [
+        "bad_service",
+        "checkout_abandoned",
+        "cart_abandoned",
+        "replenishment",
+        "repeated_views",
+        "product_comparison",
+        "browse_abandoned",
+        "post_purchase_thanks",
+        "nth_order",
+        "win_back",
+        "weekly_picks",
+    ]
+    priorities = [messages[key].priority for key in order]
+    assert priorities == sorted(priorities, reverse=True) and len(set(priorities)) == len(priorities)
+
+
+def test_one_order_brings_each_mail_after_it_once() -> None:
+    project = yaml.safe_load((MESSAGES.parents[1] / "dbt_project" / "dbt_project.yml").read_text("utf-8"))
+    messages = load_catalogue().messages
+    ends = 0
+    for key in ("post_purchase_thanks", "post_purchase_tips", "nth_order", "review_request", "cross_sell"):
+        start, end = (project["vars"][f"trigger_{key}_{edge}_days"] for edge in ("from", "to"))
+        assert ends <= start < end
+        assert messages[key].cool_down_days >= end - start
+        ends = end
+
+
+def test_what_shows_products_or_gives_something_is_promotion(tmp_path: Path) -> None:
+    text = WEEKLY.replace("uses_profile: false", "uses_profile: false\nis_promotional: false")
+    assert (
+        "weekly_picks.yaml:10: a message that shows products or carries an offer is promotional"
+        in mistake(tmp_path, text)
+    )
 
 
 def test_the_shipped_copy_is_no_spam_and_fits_an_inbox() -> None:

@@ -16,7 +16,8 @@ from mail.variables import VARIABLES, clean_name, clean_product_name, personal_f
 from models.policy import PolicyConfig, decide
 
 TYPES = {
-    name: pl.Int64 if name in ("n_products", "days_since_last_order") else pl.String for name in VARIABLES
+    name: pl.Int64 if name in ("n_products", "n_orders", "days_since_last_order") else pl.String
+    for name in VARIABLES
 }
 
 

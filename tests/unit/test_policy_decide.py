@@ -99,6 +99,8 @@ def test_every_plan(
     assert (facts["consent_status"] == "granted").all()
     assert facts["suppression_reason"].is_null().all()
     assert (facts["n_sent_1d"] < 1).all() and (facts["n_sent_7d"] < per_week).all()
+    promotional = facts.join(inputs.messages, on="message_key").filter("is_promotional")
+    assert (promotional["promotion_paused_until"] <= datetime.combine(day, time())).all()
     fit = inputs.feat_product.filter(pl.col("is_available"), ~pl.col("is_sensitive"))["product_id"].to_list()
     sensitive = inputs.feat_product.filter("is_sensitive")["product_id"].to_list()
     for row in facts.iter_rows(named=True):

@@ -1,7 +1,7 @@
 """Each step of the policy on a case small enough to work out by hand."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import exp
 
 import numpy as np
@@ -123,12 +123,12 @@ def test_preferred_sources_win_the_slots_but_what_is_shown_stands_by_score() -> 
 
 def test_a_bought_product_is_spoken_of_but_not_shown_again() -> None:
     inputs = one(
-        triggers=trigger("post_purchase", ["bought"]),
+        triggers=trigger("cross_sell", ["bought"]),
         feat_customer=eligible_world(1).feat_customer.with_columns(lifecycle_stage=pl.lit("active")),
         feat_product=catalogue(("bought", False, False), ("rec", True, False)),
         score_recommendations=recommended(("rec", 0.4, "similar"), ("bought", 0.9, "buy_again")),
     )
-    mail = shown(inputs)["post_purchase"]
+    mail = shown(inputs)["cross_sell"]
     assert (mail["subject_product_id"], mail["product_ids"]) == ("bought", ["rec"])
 
 
@@ -296,6 +296,9 @@ def test_offers_follow_price_sensitivity_and_leave_the_floor_margin() -> None:
         ({"n_sent_7d": 2}, None),
         ({"has_enough_products": False}, "no_candidate"),
         ({"is_cooling_down": True}, "cool_down"),
+        ({"is_paused": True}, "promotion_paused"),
+        ({"is_paused": True, "is_cooling_down": True}, "cool_down"),
+        ({"is_paused": True, "net_value": -0.01}, "promotion_paused"),
         ({"has_allowed_time": False}, "no_allowed_time"),
         ({"net_value": -0.01}, "negative_value"),
         ({"net_value": 0.0}, None),
@@ -312,6 +315,7 @@ def test_the_first_reason_holds(person: dict[str, object], reason: str | None) -
         "has_allowed_time": True,
         "has_enough_products": True,
         "is_cooling_down": False,
+        "is_paused": False,
         "net_value": 1.0,
     }
     row = pl.DataFrame(
@@ -322,10 +326,48 @@ def test_the_first_reason_holds(person: dict[str, object], reason: str | None) -
             "suppression_reason": pl.String,
         },
     )
-    candidate = ["customer_id", "has_enough_products", "is_cooling_down", "net_value"]
+    candidate = ["customer_id", "has_enough_products", "is_cooling_down", "is_paused", "net_value"]
     result = with_reason(row.drop(candidate[1:]), row.select(candidate), CONFIG)
     assert result["reason"].to_list() == [reason]
     assert reason is None or reason in REASONS
+
+
+def paused(until: datetime) -> pl.DataFrame:
+    return eligible_world(1).feat_eligibility.with_columns(promotion_paused_until=pl.lit(until))
+
+
+def test_promotion_rests_after_a_bad_experience_until_the_day_it_says() -> None:
+    resting = one(feat_eligibility=paused(MIDNIGHT + timedelta(days=9, hours=5)))
+    assert decide(resting, CONFIG).select("action", "reason", "explanation").row(0) == (
+        "hold",
+        "promotion_paused",
+        "Had a bad experience with service lately: no promotion until 13 March.",
+    )
+    over = one(feat_eligibility=paused(MIDNIGHT))
+    assert decide(over, CONFIG)["message_key"].to_list() == ["weekly_picks"]
+
+
+def test_what_is_no_promotion_goes_out_while_promotion_rests() -> None:
+    inputs = one(
+        triggers=pl.concat(
+            [trigger("bad_service", []), trigger("cart_abandoned", ["p000"])], how="vertical_relaxed"
+        ),
+        feat_eligibility=paused(MIDNIGHT + timedelta(days=9)),
+    )
+    sent = decide(inputs, CONFIG).row(0, named=True)
+    assert (sent["message_key"], sent["product_ids"], sent["offer_key"]) == ("bad_service", [], "none")
+    assert sent["explanation"].startswith("Had a bad experience")
+    rested = replace(
+        inputs,
+        feat_message_history=pl.DataFrame(
+            {
+                "customer_id": ["c000000"],
+                "message_key": ["bad_service"],
+                "last_sent_at": [MIDNIGHT - timedelta(days=1)],
+            }
+        ),
+    )
+    assert decide(rested, CONFIG)["reason"].to_list() == ["promotion_paused"]
 
 
 def test_pending_mails_count_towards_the_caps() -> None:

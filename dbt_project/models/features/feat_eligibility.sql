@@ -28,6 +28,12 @@ service as (
 
 ),
 
+bad_service as (
+
+    select * from {{ ref('int_bad_service_as_of') }}
+
+),
+
 sends as (
 
     select
@@ -78,10 +84,12 @@ select
     coalesce(sends.n_sent_7d, 0) as n_sent_7d,
     coalesce(sends.n_sent_30d, 0) as n_sent_30d,
     sends.last_sent_at,
-    service.last_support_at
+    service.last_support_at,
+    case when bad_service.promotion_paused_until > customers.as_of then bad_service.promotion_paused_until end as promotion_paused_until
 from customers
 inner join profiles on customers.customer_id = profiles.customer_id
 left join sends on customers.customer_id = sends.customer_id and customers.as_of = sends.as_of
 left join refusals on customers.person_id = refusals.person_id and customers.as_of = refusals.as_of
 left join service on customers.customer_id = service.customer_id and customers.as_of = service.as_of
+left join bad_service on customers.customer_id = bad_service.customer_id and customers.as_of = bad_service.as_of
 order by customers.as_of, customers.customer_id

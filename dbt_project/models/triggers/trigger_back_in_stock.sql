@@ -30,6 +30,18 @@ order_lines as (
 
 ),
 
+baskets as (
+
+    select * from {{ ref('int_open_baskets_as_of') }}
+
+),
+
+in_basket as (
+
+    select customer_id, as_of, unnest(product_ids) as product_id from baskets
+
+),
+
 returned as (
 
     select
@@ -82,6 +94,14 @@ missed as (
     where
         (n_views >= {{ var('trigger_back_in_stock_views') }} or is_carted)
         and last_wanted_at < back_at
+        {# What lies in the basket is the basket's own message. #}
+        and not exists (
+            select 1
+            from in_basket
+            where in_basket.customer_id = wanted.customer_id
+                and in_basket.as_of = wanted.as_of
+                and in_basket.product_id = wanted.product_id
+        )
         and not exists (
             select 1
             from order_lines

@@ -24,6 +24,47 @@ products as (
 
 ),
 
+baskets as (
+
+    select * from {{ ref('int_open_baskets_as_of') }}
+
+),
+
+repeated_views as (
+
+    select * from {{ ref('trigger_repeated_views') }}
+
+),
+
+comparisons as (
+
+    select * from {{ ref('trigger_product_comparison') }}
+
+),
+
+replenishments as (
+
+    select * from {{ ref('trigger_replenishment') }}
+
+),
+
+spoken_for as (
+
+    {# A stronger trigger speaks of these products already. #}
+    select customer_id, as_of, unnest(product_ids) as product_id
+    from baskets
+    union
+    select customer_id, as_of, unnest(product_ids) as product_id
+    from repeated_views
+    union
+    select customer_id, as_of, unnest(product_ids) as product_id
+    from comparisons
+    union
+    select customer_id, as_of, unnest(product_ids) as product_id
+    from replenishments
+
+),
+
 browsed as (
 
     select
@@ -72,7 +113,14 @@ open_products as (
         and browsed.as_of = bought.as_of
         and browsed.product_id = bought.product_id
         and bought.last_bought_at >= browsed.first_viewed_at
-    where browsed.n_views > 0 and not browsed.is_carted and bought.customer_id is null
+    left join spoken_for
+        on browsed.customer_id = spoken_for.customer_id
+        and browsed.as_of = spoken_for.as_of
+        and browsed.product_id = spoken_for.product_id
+    where browsed.n_views > 0
+        and not browsed.is_carted
+        and bought.customer_id is null
+        and spoken_for.customer_id is null
 
 ),
 

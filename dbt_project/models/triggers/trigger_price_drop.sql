@@ -36,6 +36,18 @@ order_lines as (
 
 ),
 
+baskets as (
+
+    select * from {{ ref('int_open_baskets_as_of') }}
+
+),
+
+in_basket as (
+
+    select customer_id, as_of, unnest(product_ids) as product_id from baskets
+
+),
+
 dropped as (
 
     select
@@ -101,6 +113,14 @@ cheaper as (
     from compared
     where
         drop_percent >= {{ var('trigger_price_drop_percent') }}
+        {# What lies in the basket is the basket's own message. #}
+        and not exists (
+            select 1
+            from in_basket
+            where in_basket.customer_id = compared.customer_id
+                and in_basket.as_of = compared.as_of
+                and in_basket.product_id = compared.product_id
+        )
         and not exists (
             select 1
             from order_lines

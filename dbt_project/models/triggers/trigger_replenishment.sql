@@ -23,6 +23,12 @@ repurchases as (
 
 ),
 
+baskets as (
+
+    select * from {{ ref('int_open_baskets_as_of') }}
+
+),
+
 consumed as (
 
     select
@@ -43,17 +49,22 @@ consumed as (
         on purchases.product_id = repurchases.product_id
         and customers.as_of = repurchases.as_of
     where products.is_consumable or repurchases.product_id is not null
-    group by customers.customer_id, customers.as_of, purchases.product_id, repurchases.median_repurchase_days
+    group by
+        customers.customer_id, customers.as_of, purchases.product_id, products.is_consumable,
+        repurchases.median_repurchase_days
+    {# What is not marked as a consumable is one for who has bought it again himself. #}
+    having products.is_consumable or count(purchases.gap_days) > 0
 
 ),
 
 expected as (
 
+    {# Each own gap weighs one, the rhythm of all buyers a few; without that, a few own gaps are a rhythm. #}
     select
         *,
         case
             when own_gap_days is null then product_gap_days
-            when product_gap_days is null then own_gap_days
+            when product_gap_days is null and n_gaps >= {{ var('trigger_replenishment_prior_gaps') }} then own_gap_days
             else (n_gaps * own_gap_days + {{ var('trigger_replenishment_prior_gaps') }} * product_gap_days)
                 / (n_gaps + {{ var('trigger_replenishment_prior_gaps') }})
         end as gap_days
@@ -63,23 +74,49 @@ expected as (
 
 due as (
 
+    {# The days around it are fewer for what lasts less long. #}
     select
         *,
-        {{ fractional_days_after('last_purchased_at', 'gap_days') }} as due_at
+        {{ fractional_days_after('last_purchased_at', 'gap_days') }} as due_at,
+        least(
+            {{ var('trigger_replenishment_early_days') }}, gap_days * {{ var('trigger_replenishment_window_share') }}
+        ) as early_days,
+        least(
+            {{ var('trigger_replenishment_late_days') }}, gap_days * {{ var('trigger_replenishment_window_share') }}
+        ) as late_days
     from expected
     where gap_days is not null
 
 ),
 
-active as (
+windows as (
 
     select
         *,
-        {{ days_before('due_at', var('trigger_replenishment_early_days')) }} as triggered_at,
-        {{ days_after('due_at', var('trigger_replenishment_late_days')) }} as expires_at
+        {{ fractional_days_after('due_at', '-early_days') }} as triggered_at,
+        {{ fractional_days_after('due_at', 'late_days') }} as expires_at
     from due
-    where {{ days_before('due_at', var('trigger_replenishment_early_days')) }} <= as_of
-        and {{ days_after('due_at', var('trigger_replenishment_late_days')) }} > as_of
+
+),
+
+in_baskets as (
+
+    select customer_id, as_of, unnest(product_ids) as product_id
+    from baskets
+
+),
+
+active as (
+
+    select windows.*
+    from windows
+    left join in_baskets
+        on windows.customer_id = in_baskets.customer_id
+        and windows.as_of = in_baskets.as_of
+        and windows.product_id = in_baskets.product_id
+    where windows.triggered_at <= windows.as_of
+        and windows.expires_at > windows.as_of
+        and in_baskets.customer_id is null
 
 ),
 

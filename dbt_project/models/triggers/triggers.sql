@@ -1,6 +1,36 @@
-with cart_abandoned as (
+with bad_service as (
+
+    select * from {{ ref('trigger_bad_service') }}
+
+),
+
+checkout_abandoned as (
+
+    select * from {{ ref('trigger_checkout_abandoned') }}
+
+),
+
+cart_abandoned as (
 
     select * from {{ ref('trigger_cart_abandoned') }}
+
+),
+
+replenishment as (
+
+    select * from {{ ref('trigger_replenishment') }}
+
+),
+
+repeated_views as (
+
+    select * from {{ ref('trigger_repeated_views') }}
+
+),
+
+product_comparison as (
+
+    select * from {{ ref('trigger_product_comparison') }}
 
 ),
 
@@ -16,27 +46,51 @@ welcome as (
 
 ),
 
-post_purchase as (
+post_purchase_thanks as (
 
-    select * from {{ ref('trigger_post_purchase') }}
-
-),
-
-replenishment as (
-
-    select * from {{ ref('trigger_replenishment') }}
+    select * from {{ ref('trigger_post_purchase_thanks') }}
 
 ),
 
-win_back as (
+post_purchase_tips as (
 
-    select * from {{ ref('trigger_win_back') }}
+    select * from {{ ref('trigger_post_purchase_tips') }}
+
+),
+
+review_request as (
+
+    select * from {{ ref('trigger_review_request') }}
+
+),
+
+cross_sell as (
+
+    select * from {{ ref('trigger_cross_sell') }}
 
 ),
 
 birthday as (
 
     select * from {{ ref('trigger_birthday') }}
+
+),
+
+anniversary as (
+
+    select * from {{ ref('trigger_anniversary') }}
+
+),
+
+nth_order as (
+
+    select * from {{ ref('trigger_nth_order') }}
+
+),
+
+win_back as (
+
+    select * from {{ ref('trigger_win_back') }}
 
 ),
 
@@ -54,19 +108,37 @@ price_drop as (
 
 combined as (
 
+    select * from bad_service
+    union all
+    select * from checkout_abandoned
+    union all
     select * from cart_abandoned
+    union all
+    select * from replenishment
+    union all
+    select * from repeated_views
+    union all
+    select * from product_comparison
     union all
     select * from browse_abandoned
     union all
     select * from welcome
     union all
-    select * from post_purchase
+    select * from post_purchase_thanks
     union all
-    select * from replenishment
+    select * from post_purchase_tips
     union all
-    select * from win_back
+    select * from review_request
+    union all
+    select * from cross_sell
     union all
     select * from birthday
+    union all
+    select * from anniversary
+    union all
+    select * from nth_order
+    union all
+    select * from win_back
     union all
     select * from back_in_stock
     union all

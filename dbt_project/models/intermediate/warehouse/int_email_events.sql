@@ -34,7 +34,7 @@ select
     )) end as bounce_type,
     case when event = 'Email Link Clicked' then url end as url,
     device,
-    case when event = 'Email Opened' then {{ is_machine_agent('user_agent') }} else false end as has_machine_agent,
+    case when event in ('Email Opened', 'Email Link Clicked') then {{ is_machine_agent('user_agent') }} else false end as has_machine_agent,
     event_date,
     occurred_at
 from events

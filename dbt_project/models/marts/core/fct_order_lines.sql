@@ -1,15 +1,15 @@
 {{ config(materialized='view') }}
 
-{#- The margin is joined here: a cost that is corrected in the catalogue corrects every line at once. -#}
+{#- The margin is joined here, at the cost of that moment: what is corrected in the catalogue corrects every line at once. -#}
 with order_lines as (
 
     select * from {{ ref('int_order_lines') }}
 
 ),
 
-products as (
+versions as (
 
-    select * from {{ ref('stg_products') }}
+    select * from {{ ref('dim_product_versions') }}
 
 )
 
@@ -25,8 +25,11 @@ select
     order_lines.discount,
     order_lines.gross_revenue,
     order_lines.revenue,
-    {{ margin('order_lines.revenue', 'order_lines.quantity', 'products.cost') }} as margin,
+    {{ margin('order_lines.revenue', 'order_lines.quantity', 'versions.cost') }} as margin,
     order_lines.order_date,
     order_lines.occurred_at
 from order_lines
-left join products on order_lines.product_id = products.product_id
+left join versions
+    on order_lines.product_id = versions.product_id
+    and order_lines.occurred_at >= versions.valid_from
+    and (versions.valid_to is null or order_lines.occurred_at < versions.valid_to)

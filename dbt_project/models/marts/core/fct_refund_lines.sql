@@ -6,9 +6,9 @@ with refund_lines as (
 
 ),
 
-products as (
+versions as (
 
-    select * from {{ ref('stg_products') }}
+    select * from {{ ref('dim_product_versions') }}
 
 )
 
@@ -19,8 +19,11 @@ select
     refund_lines.product_id,
     refund_lines.quantity,
     refund_lines.amount,
-    {{ margin('refund_lines.amount', 'refund_lines.quantity', 'products.cost') }} as margin,
+    {{ margin('refund_lines.amount', 'refund_lines.quantity', 'versions.cost') }} as margin,
     refund_lines.event_date,
     refund_lines.occurred_at
 from refund_lines
-left join products on refund_lines.product_id = products.product_id
+left join versions
+    on refund_lines.product_id = versions.product_id
+    and refund_lines.occurred_at >= versions.valid_from
+    and (versions.valid_to is null or refund_lines.occurred_at < versions.valid_to)
