@@ -116,12 +116,12 @@ select
     segments.segment,
     segments.segment_since,
     coalesce(segments.segment_history, []) as segment_history,
-    features.n_orders,
-    features.n_orders_365d,
-    features.revenue_total,
-    features.revenue_365d,
-    features.margin_365d,
-    features.avg_order_value,
+    case when features.has_behaviour then features.n_orders end as n_orders,
+    case when features.has_behaviour then features.n_orders_365d end as n_orders_365d,
+    {%- for amount in ['revenue_total', 'revenue_365d', 'margin_365d'] %}
+    case when features.has_behaviour then round(features.{{ amount }}, 2) end as {{ amount }},
+    {%- endfor %}
+    round(features.avg_order_value, 2) as avg_order_value,
     features.last_order_at,
     visits.last_visit_at,
     mail.last_human_open_at as last_open_at,
@@ -131,7 +131,11 @@ select
     coalesce(favourites.top_brands, []) as top_brands,
     coalesce(favourites.top_topics, []) as top_topics,
     features.usual_hour,
-    features.usual_weekday,
+    case features.usual_weekday
+        {%- for day in ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'] %}
+        when {{ loop.index }} then '{{ day }}'
+        {%- endfor %}
+    end as usual_weekday,
     features.site_device,
     features.mail_device,
     case
@@ -169,7 +173,7 @@ select
                 then 'gave back ' || cast(round(100 * features.refund_rate_365d) as integer) || ' % of what was bought in a year'
         end,
         case when features.has_negative_contact_30d then 'rated badly in the last 30 days' end,
-        case when features.n_support_30d > 0 then 'asked the service ' || features.n_support_30d || ' times in 30 days' end
+        case when features.n_support_30d > 0 then 'asked the service in the last 30 days' end
     ], lambda fact: fact is not null) as facts
 from features
 inner join people on features.customer_id = people.customer_id
