@@ -29,7 +29,9 @@ clocks as (
 select
     customer_id,
     as_of,
-    {{ lifecycle_stage('n_order_days', 'days_since_first_order', 'days_since_last_order', 'mean_gap_days') }} as lifecycle_stage,
+    {{ lifecycle_stage(
+        'n_order_days', 'days_since_first_order', 'days_since_last_order', 'mean_gap_days'
+    ) }} as lifecycle_stage,
     days_since_first_order,
     days_since_last_order,
     {{ at_risk_after_days('mean_gap_days') }} as at_risk_after_days

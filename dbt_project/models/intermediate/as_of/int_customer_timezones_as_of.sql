@@ -9,8 +9,9 @@ with customers as (
         customers.customer_id,
         customers.as_of,
         coalesce(profiles.country, '') as country,
-        {{ seconds_between('cast(customers.as_of as timestamp)', local_time('cast(customers.as_of as timestamp)', 'profiles.timezone')) }}
-            / 3600.0 as stated_offset_hours,
+        {{ seconds_between(
+            'cast(customers.as_of as timestamp)', local_time('cast(customers.as_of as timestamp)', 'profiles.timezone')
+        ) }} / 3600.0 as stated_offset_hours,
         profiles.timezone is not null as is_stated
     from {{ ref('int_customer_as_of') }} as customers
     inner join {{ ref('dim_customers') }} as profiles on customers.customer_id = profiles.customer_id
