@@ -27,7 +27,7 @@ from shop.simulate import simulate
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 EXECUTABLE = Path(sys.executable).parent / "dbt"
 MODEL = "model.sendplan."
-PUBLISHED = ("feat_", "trigger", "label_")
+PUBLISHED = ("feat_", "dim_customer_profile", "audit_", "trigger", "label_")
 
 
 def simulated_raw(root: Path, customers: int, days: int, end: date) -> Path:
@@ -168,4 +168,4 @@ def read_features(folder: Path) -> dict[str, pl.DataFrame]:
 
 def by_key(frame: pl.DataFrame) -> pl.DataFrame:
     """The rows in one order, whatever the order they came in."""
-    return frame.sort([name for name in frame.columns if frame.schema[name] != pl.List(pl.String)])
+    return frame.sort([name for name in frame.columns if not frame.schema[name].is_nested()])

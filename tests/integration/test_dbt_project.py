@@ -10,10 +10,31 @@ import polars as pl
 import pytest
 from dbt_harness import MODEL, PUBLISHED, Dbt, read_events, read_features, simulated_raw, write_events
 
+from models.features import CUSTOMER_FEATURES
+
 PLAN_DATE = date(2025, 4, 1)
 SNAPSHOTS = [date(2025, 2, 20), date(2025, 3, 1), PLAN_DATE]
 TAGS = {"warehouse", "features", "labels"}
 PERSONAL = {"email", "first_name", "last_name", "gender", "birth_date"}
+PROTECTED = {
+    "stg_customers": {"birth_date"},
+    "stg_customer_attributes": {"gender", "birth_date"},
+    "audit_customer": {"gender"},
+}
+"""Where a protected attribute may stand."""
+COUNTED = ("n_", "revenue_", "margin_", "order_days_decayed_")
+"""Columns of feat_customer that are 0 where there is no behaviour."""
+NOT_BEHAVIOUR = {
+    *("customer_id", "as_of", "first_seen_at", "tenure_days", "repeat_days", "recency_days", "age_days"),
+    *("lifecycle_stage", "has_behaviour", "has_negative_contact_30d"),
+    *("utc_offset_hours_inferred", "timezone_confidence", "timezone_basis"),
+    *("signup_source", "country", "is_business", "company_size", "industry", "job_role"),
+}
+"""What is known of a person without looking at what he does; 0 or false where it is a count or a flag."""
+PROFILE_NOT_BEHAVIOUR = {
+    *("region", "city", "locale", "timezone", "utc_offset_hours", "signed_up_at"),
+    *("has_email", "consent_status", "profiling_allowed", "suppression_reason", "open_triggers"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +103,27 @@ def test_the_warehouse_does_not_depend_on_the_plan_date(models: dict[str, dict[s
 
 def test_what_identifies_a_person_stays_in_raw(models: dict[str, dict[str, Any]]) -> None:
     for name, model in models.items():
-        allowed = {"birth_date"} if name == "stg_customers" else set()
-        assert set(model["columns"]) & PERSONAL <= allowed, name
+        assert set(model["columns"]) & PERSONAL == PROTECTED.get(name, set()), name
 
 
-def test_the_birth_date_is_read_by_the_birthday_trigger_alone(models: dict[str, dict[str, Any]]) -> None:
+def test_the_birth_date_is_read_by_the_birthday_trigger_and_the_audit_alone(
+    models: dict[str, dict[str, Any]],
+) -> None:
     readers = {name for name, model in models.items() if "birth_date" in model["raw_code"]}
-    assert readers == {"stg_customers", "trigger_birthday"}
+    assert readers == {"stg_customers", "trigger_birthday", "stg_customer_attributes", "audit_customer"}
+
+
+def test_protected_attributes_are_for_audits_alone(models: dict[str, dict[str, Any]]) -> None:
+    audits = {"stg_customer_attributes", "audit_customer"}
+    for name, model in models.items():
+        parents = {parent.removeprefix(MODEL) for parent in model["depends_on"]["nodes"]}
+        assert name in audits or not parents & audits, name
+    protected = set(models["audit_customer"]["columns"]) - {"customer_id", "as_of"}
+    assert protected == {"gender", "age_band"}
+    assert not protected & set(CUSTOMER_FEATURES)
+    assert not protected & {
+        c for name, model in models.items() if name not in audits for c in model["columns"]
+    }
 
 
 def test_every_published_model_is_one_file_in_the_order_of_its_key(
@@ -144,15 +179,30 @@ def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
     assert set(counts) == {0}
     assert private["last_order_at"].null_count() == private.height
     assert set(private["lifecycle_stage"]) == {"prospect"}
+    known = {name for name in private.columns if private[name].null_count() < private.height}
+    assert {name for name in known if not (name.startswith(COUNTED) or name in NOT_BEHAVIOUR)} == set()
+    assert set(private["timezone_basis"]) <= {"own", "country", "none"}
+    decayed = private.select("^.*_decayed_.*$", "n_activity_365d").sum().row(0)
+    assert set(decayed) == {0}
+    assert not private["has_negative_contact_30d"].any()
     keys = private.select("customer_id", "as_of")
     for name in (
         "feat_interactions",
+        "feat_affinity",
         "feat_send_hours",
         "feat_content_match",
         "label_sends",
         "label_purchases",
     ):
         assert tables[name].join(keys, on=["customer_id", "as_of"], how="semi").height == 0, name
+    profiles = tables["dim_customer_profile"].filter(~pl.col("profiling_allowed"))
+    assert profiles.height == private.height
+    shown = {
+        name
+        for name, dtype in profiles.schema.items()
+        if (profiles[name].list.len().sum() if dtype.is_nested() else profiles[name].is_not_null().sum())
+    }
+    assert shown <= NOT_BEHAVIOUR | PROFILE_NOT_BEHAVIOUR
     fired = tables["triggers"].join(keys, on=["customer_id", "as_of"], how="semi")
     assert set(fired["trigger_key"]) <= {"welcome", "birthday", "anniversary"}
 

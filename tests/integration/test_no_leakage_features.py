@@ -33,6 +33,7 @@ class World:
         products: products that later events may name.
         messages: e-mails that later events may belong to.
         orders: orders that later events may belong to.
+        contents: contents that later events may name.
     """
 
     dbt: Dbt
@@ -42,6 +43,7 @@ class World:
     products: Sequence[str]
     messages: Sequence[str]
     orders: Sequence[str]
+    contents: Sequence[str]
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         products=[*_ids(events, "product_id")[:20], "unheard-of"],
         messages=["edge", *_ids(latest, "message_id")[:40], "another"],
         orders=["edge", *_ids(latest, "order_id")[:20], "another"],
+        contents=_ids(events, "content_id")[:10],
     )
 
 
@@ -70,7 +73,11 @@ def _last_seconds(events: pl.DataFrame) -> pl.DataFrame:
     customer = _ids(events, "customer_id")[0]
     product = _ids(events, "product_id")[0]
     rows = [
-        ("Email Sent", 60.0, {"message_id": "edge", "customer_id": customer}),
+        (
+            "Email Sent",
+            60.0,
+            {"message_id": "edge", "customer_id": customer, "properties": '{"coupon":"EDGE"}'},
+        ),
         ("Email Link Clicked", 0.5, {"message_id": "edge", "customer_id": customer, "url": "/a"}),
         ("Email Opened", 0.4, {"message_id": "edge", "customer_id": customer, "user_agent": "Thunderbird"}),
         ("Unsubscribed", 0.3, {"message_id": "another"}),
@@ -114,8 +121,14 @@ def _later_event(world: World) -> st.SearchStrategy[dict[str, object]]:
             "discount": st.sampled_from([None, 0.0, 0.4]),
             "url": st.sampled_from([None, "/a", "/b"]),
             "user_agent": st.sampled_from([None, "Mozilla/5.0", "Thunderbird"]),
+            "device": st.sampled_from([None, "mobile", "tablet"]),
+            "coupon": st.sampled_from([None, "EDGE"]),
+            "content_id": st.sampled_from([None, *world.contents]),
             "properties": st.sampled_from(
-                [None, '{"message_key":"weekly","subject_variant":"a","kind":"hard","rating":1}']
+                [
+                    None,
+                    '{"message_key":"weekly","subject_variant":"a","kind":"hard","rating":1,"coupon":"EDGE"}',
+                ]
             ),
         }
     )
@@ -139,7 +152,13 @@ def test_what_the_next_day_completes_changes_nothing(world: World, tmp_path: Pat
         {"event": "Email Delivered", "message_id": "edge", "customer_id": customer},
         {"event": "Email Sent", "message_id": "another", "customer_id": customer},
         {"event": "Page Viewed", "anonymous_id": "edge", "customer_id": customer},
-        {"event": "Order Completed", "order_id": "edge", "customer_id": customer, "price": 99.0},
+        {
+            "event": "Order Completed",
+            "order_id": "edge",
+            "customer_id": customer,
+            "price": 99.0,
+            "coupon": "EDGE",
+        },
         {"event": "Order Refunded", "order_id": "edge", "customer_id": customer, "price": 9.0},
     ]
     raw = _with_later(world, tmp_path, [{"occurred_at": MIDNIGHT, **event} for event in later])

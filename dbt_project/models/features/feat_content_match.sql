@@ -1,14 +1,6 @@
-with customers as (
+with seen as (
 
-    select * from {{ ref('int_customer_as_of') }}
-    where has_behaviour
-
-),
-
-site_events as (
-
-    select * from {{ ref('fct_site_events') }}
-    where event = 'Content Viewed' and content_id is not null
+    select * from {{ ref('int_content_reads_as_of') }}
 
 ),
 
@@ -37,21 +29,6 @@ topics as (
         as_of,
         unnest(topics) as topic
     from contents
-
-),
-
-seen as (
-
-    select
-        customers.customer_id,
-        customers.as_of,
-        site_events.content_id,
-        max(site_events.occurred_at) as last_viewed_at
-    from site_events
-    inner join customers
-        on site_events.customer_id = customers.customer_id
-        and site_events.known_at < customers.as_of
-    group by customers.customer_id, customers.as_of, site_events.content_id
 
 ),
 

@@ -28,9 +28,10 @@ known_orders as (
     select
         orders.*,
         customers.as_of,
-        orders.occurred_at >= {{ days_before('customers.as_of', 30) }} as is_last_30d,
-        orders.occurred_at >= {{ days_before('customers.as_of', 90) }} as is_last_90d,
-        orders.occurred_at >= {{ days_before('customers.as_of', 365) }} as is_last_365d
+        {%- for days in [7, 30, 90, 180, 365] %}
+        orders.occurred_at >= {{ days_before('customers.as_of', days) }} as is_last_{{ days }}d,
+        {%- endfor %}
+        {{ days_between('orders.occurred_at', 'customers.as_of') }} as age_days
     from orders
     inner join customers
         on orders.customer_id = customers.customer_id
@@ -44,17 +45,20 @@ bought as (
         customer_id,
         as_of,
         cast(count(distinct order_id) as integer) as n_orders,
-        cast(count(distinct order_id) filter (where is_last_30d) as integer) as n_orders_30d,
-        cast(count(distinct order_id) filter (where is_last_90d) as integer) as n_orders_90d,
-        cast(count(distinct order_id) filter (where is_last_365d) as integer) as n_orders_365d,
+        {%- for days in [7, 30, 90, 180, 365] %}
+        cast(count(distinct order_id) filter (where is_last_{{ days }}d) as integer) as n_orders_{{ days }}d,
+        {%- endfor %}
         cast(sum(n_units) as integer) as n_units,
         {{ stable_sum('gross_revenue') }} as gross_revenue,
         {{ stable_sum('discounted_gross_revenue') }} as discounted_gross_revenue,
         {{ stable_sum('discount') }} as discount,
         {{ stable_sum('revenue') }} as revenue_total,
-        coalesce({{ stable_sum('revenue', where='is_last_30d') }}, 0) as revenue_30d,
-        coalesce({{ stable_sum('revenue', where='is_last_90d') }}, 0) as revenue_90d,
-        coalesce({{ stable_sum('revenue', where='is_last_365d') }}, 0) as revenue_365d,
+        {%- for days in [7, 30, 90, 180, 365] %}
+        coalesce({{ stable_sum('revenue', where='is_last_' ~ days ~ 'd') }}, 0) as revenue_{{ days }}d,
+        {%- endfor %}
+        {%- for speed in ['fast', 'slow'] %}
+        {{ stable_sum('revenue * ' ~ decay('age_days', var(speed ~ '_half_life_days'))) }} as revenue_decayed_{{ speed }},
+        {%- endfor %}
         {{ stable_sum('margin') }} as margin_total,
         coalesce({{ stable_sum('margin', where='is_last_365d') }}, 0) as margin_365d,
         min(occurred_at) as first_order_at,
@@ -74,7 +78,12 @@ rhythm as (
         max(order_days.order_date) as last_order_date,
         count(order_days.gap_days) as n_gaps,
         cast(sum(order_days.gap_days) as double) as sum_gap_days,
-        cast(sum(order_days.gap_days * order_days.gap_days) as double) as sum_squared_gap_days
+        cast(sum(order_days.gap_days * order_days.gap_days) as double) as sum_squared_gap_days,
+        cast(median(order_days.gap_days) as double) as median_gap_days,
+        {%- for speed in ['fast', 'slow'] %}
+        {{ stable_sum(decay('(customers.as_of - order_days.order_date)', var(speed ~ '_half_life_days'))) }}
+            as order_days_decayed_{{ speed }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from order_days
     inner join customers
         on order_days.customer_id = customers.customer_id
@@ -88,13 +97,16 @@ given_back as (
     select
         customers.customer_id,
         customers.as_of,
+        {%- for days in [30, 90, 180, 365] %}
         cast(count(distinct refunds.order_id) filter (
-            where refunds.occurred_at >= {{ days_before('customers.as_of', 365) }}
-        ) as integer) as n_refunds_365d,
+            where refunds.occurred_at >= {{ days_before('customers.as_of', days) }}
+        ) as integer) as n_refunds_{{ days }}d,
+        {%- endfor %}
+        {%- for days in [7, 30, 90, 180, 365] %}
+        {{ stable_sum('refunds.amount', where='refunds.occurred_at >= ' ~ days_before('customers.as_of', days)) }}
+            as refund_{{ days }}d,
+        {%- endfor %}
         {{ stable_sum('refunds.amount') }} as refund_total,
-        {{ stable_sum('refunds.amount', where="refunds.occurred_at >= " ~ days_before('customers.as_of', 30)) }} as refund_30d,
-        {{ stable_sum('refunds.amount', where="refunds.occurred_at >= " ~ days_before('customers.as_of', 90)) }} as refund_90d,
-        {{ stable_sum('refunds.amount', where="refunds.occurred_at >= " ~ days_before('customers.as_of', 365)) }} as refund_365d,
         {{ stable_sum('refunds.margin') }} as refund_margin_total,
         {{ stable_sum('refunds.margin', where="refunds.occurred_at >= " ~ days_before('customers.as_of', 365)) }} as refund_margin_365d
     from refunds
@@ -109,16 +121,24 @@ select
     customers.customer_id,
     customers.as_of,
     coalesce(bought.n_orders, 0) as n_orders,
-    coalesce(bought.n_orders_30d, 0) as n_orders_30d,
-    coalesce(bought.n_orders_90d, 0) as n_orders_90d,
-    coalesce(bought.n_orders_365d, 0) as n_orders_365d,
+    {%- for days in [7, 30, 90, 180, 365] %}
+    coalesce(bought.n_orders_{{ days }}d, 0) as n_orders_{{ days }}d,
+    {%- endfor %}
     coalesce(rhythm.n_order_days, 0) as n_order_days,
+    {%- for speed in ['fast', 'slow'] %}
+    coalesce(rhythm.order_days_decayed_{{ speed }}, 0) as order_days_decayed_{{ speed }},
+    {%- endfor %}
     coalesce(bought.n_units, 0) as n_units,
-    coalesce(given_back.n_refunds_365d, 0) as n_refunds_365d,
+    {%- for days in [30, 90, 180, 365] %}
+    coalesce(given_back.n_refunds_{{ days }}d, 0) as n_refunds_{{ days }}d,
+    {%- endfor %}
     coalesce(bought.revenue_total, 0) - coalesce(given_back.refund_total, 0) as revenue_total,
-    coalesce(bought.revenue_30d, 0) - coalesce(given_back.refund_30d, 0) as revenue_30d,
-    coalesce(bought.revenue_90d, 0) - coalesce(given_back.refund_90d, 0) as revenue_90d,
-    coalesce(bought.revenue_365d, 0) - coalesce(given_back.refund_365d, 0) as revenue_365d,
+    {%- for days in [7, 30, 90, 180, 365] %}
+    coalesce(bought.revenue_{{ days }}d, 0) - coalesce(given_back.refund_{{ days }}d, 0) as revenue_{{ days }}d,
+    {%- endfor %}
+    {%- for speed in ['fast', 'slow'] %}
+    coalesce(bought.revenue_decayed_{{ speed }}, 0) as revenue_decayed_{{ speed }},
+    {%- endfor %}
     coalesce(bought.margin_total, 0) - coalesce(given_back.refund_margin_total, 0) as margin_total,
     coalesce(bought.margin_365d, 0) - coalesce(given_back.refund_margin_365d, 0) as margin_365d,
     bought.revenue_total / nullif(bought.n_orders, 0) as avg_order_value,
@@ -127,6 +147,10 @@ select
     case
         when bought.n_orders > 0 then coalesce(given_back.refund_total, 0) / nullif(bought.revenue_total, 0)
     end as refund_rate,
+    {%- for days in [90, 180, 365] %}
+    coalesce(given_back.refund_{{ days }}d, 0) / case when bought.revenue_{{ days }}d > 0 then bought.revenue_{{ days }}d end
+        as refund_rate_{{ days }}d,
+    {%- endfor %}
     greatest(coalesce(rhythm.n_order_days, 0) - 1, 0) as repeat_days,
     coalesce(cast(rhythm.last_order_date - rhythm.first_order_date as double), 0) as recency_days,
     coalesce(cast(customers.as_of - rhythm.first_order_date as double), 0) as age_days,
@@ -136,6 +160,7 @@ select
             rhythm.sum_squared_gap_days - rhythm.sum_gap_days * rhythm.sum_gap_days / rhythm.n_gaps, 0
         ) / (rhythm.n_gaps - 1))
     end as std_gap_days,
+    rhythm.median_gap_days,
     bought.first_order_at,
     bought.last_order_at
 from customers

@@ -7,7 +7,10 @@ with customers as (
 
 site_events as (
 
-    select * from {{ ref('fct_site_events') }}
+    select
+        *,
+        {{ device_class('device') }} as device_class
+    from {{ ref('fct_site_events') }}
 
 )
 
@@ -34,6 +37,13 @@ select
     cast(count(*) filter (
         where lower(site_events.device) in ('mobile', 'phone', 'smartphone', 'tablet', 'ios', 'android')
     ) as double) / nullif(count(site_events.device), 0) as mobile_share,
+    {%- for device in ['mobile', 'tablet', 'desktop'] %}
+    cast(count(*) filter (
+        where site_events.is_session_start
+        and site_events.device_class = '{{ device }}'
+        and site_events.occurred_at >= {{ days_before('customers.as_of', var('device_days')) }}
+    ) as integer) as n_{{ device }}_sessions,
+    {%- endfor %}
     max(site_events.occurred_at) as last_visit_at
 from site_events
 inner join customers

@@ -1,0 +1,14 @@
+with affinities as (
+
+    select * from {{ ref('int_customer_affinity_as_of') }}
+
+)
+
+select
+    customer_id,
+    as_of,
+    max(value) filter (where kind = 'topic' and rank = 1) as top_topic,
+    max(share) filter (where kind = 'category' and rank = 1) as category_affinity_share,
+    {{ stable_sum('-share * log2(share)', where="kind = 'category'") }} as category_entropy
+from affinities
+group by customer_id, as_of
