@@ -64,7 +64,10 @@ def _command_line() -> DbtCliResource:
 
 
 def build_args(
-    selection: Sequence[str], variables: dict[str, object], full_refresh: bool = False
+    selection: Sequence[str],
+    variables: dict[str, object],
+    exclude: Sequence[str] = (),
+    full_refresh: bool = False,
 ) -> list[str]:
     """Arguments for `dbt build` of tagged models with their data tests; unit tests belong to the test suite."""
     return [
@@ -72,6 +75,7 @@ def build_args(
         *(["--full-refresh"] if full_refresh else []),
         "--select",
         " ".join(selection),
+        *(["--exclude", " ".join(exclude)] if exclude else []),
         "--exclude-resource-type",
         "unit_test",
         "--vars",

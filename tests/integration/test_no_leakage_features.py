@@ -196,6 +196,7 @@ def test_later_prices_and_stock_change_nothing(world: World, tmp_path: Path) -> 
         [
             newest.with_columns(
                 price=pl.col("price") * factor,
+                cost=pl.col("cost") * 0.3,
                 in_stock=~pl.col("in_stock") if factor < 1 else pl.col("in_stock"),
                 updated_at=pl.lit(MIDNIGHT, pl.Datetime("us")) + pl.duration(hours=hours),
             )

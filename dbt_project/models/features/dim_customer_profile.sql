@@ -107,6 +107,7 @@ select
     features.industry,
     features.job_role,
     eligibility.has_email,
+    eligibility.is_duplicate,
     eligibility.consent_status,
     features.has_behaviour as profiling_allowed,
     eligibility.suppression_reason,
@@ -172,7 +173,7 @@ select
             when features.refund_rate_365d > 0
                 then 'gave back ' || cast(round(100 * features.refund_rate_365d) as integer) || ' % of what was bought in a year'
         end,
-        case when features.has_negative_contact_30d then 'rated badly in the last 30 days' end,
+        case when features.has_bad_experience_30d then 'had a bad experience in the last 30 days' end,
         case when features.n_support_30d > 0 then 'asked the service in the last 30 days' end
     ], lambda fact: fact is not null) as facts
 from features

@@ -174,7 +174,7 @@ select
     service.mean_rating,
     service.mean_rating_180d,
     service.last_rating_180d,
-    coalesce(service.n_negative_ratings_30d > 0, false) as has_negative_contact_30d,
+    coalesce(service.n_bad_experiences_30d > 0, false) as has_bad_experience_30d,
     visits.mobile_share,
     {%- for place, source, counts in [('site', 'visits', 'sessions'), ('mail', 'engagement', 'answers')] %}
     {%- set known = 'nullif(' ~ source ~ '.n_mobile_' ~ counts ~ ' + ' ~ source ~ '.n_tablet_' ~ counts ~ ' + '

@@ -19,28 +19,19 @@ responses as (
 
 ),
 
-events as (
-
-    select event_id, device
-    from {{ ref('stg_events') }}
-    where event in ('Email Opened', 'Email Link Clicked') and device is not null
-
-),
-
 answers as (
 
     select
         customers.customer_id,
         customers.as_of,
         responses.kind,
-        coalesce(responses.machine_at < customers.as_of, false) as is_machine,
-        {{ device_class('events.device') }} as device_class
+        responses.is_machine,
+        {{ device_class('responses.device') }} as device_class
     from responses
     inner join customers
         on responses.customer_id = customers.customer_id
-        and responses.occurred_at < customers.as_of
+        and responses.known_at < customers.as_of
         and responses.occurred_at >= {{ days_before('customers.as_of', 180) }}
-    left join events on responses.event_id = events.event_id
 
 ),
 

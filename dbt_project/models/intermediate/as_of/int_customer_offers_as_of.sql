@@ -7,13 +7,8 @@ with customers as (
 
 offers as (
 
-    select
-        coalesce(message_id, event_id) as message_id,
-        customer_id,
-        {{ json_text('properties', 'coupon') }} as coupon,
-        occurred_at as sent_at
-    from {{ ref('stg_events') }}
-    where event = 'Email Sent' and {{ json_text('properties', 'coupon') }} is not null
+    select * from {{ ref('fct_messages') }}
+    where coupon is not null
 
 ),
 

@@ -27,9 +27,9 @@ select
         where service_events.rating is not null and {{ recent }}
     ) as last_rating_180d,
     cast(count(*) filter (
-        where service_events.rating <= {{ var('negative_rating_max') }}
+        where service_events.is_bad
         and service_events.occurred_at >= {{ days_before('customers.as_of', 30) }}
-    ) as integer) as n_negative_ratings_30d,
+    ) as integer) as n_bad_experiences_30d,
     max(service_events.occurred_at) filter (where service_events.kind = 'support') as last_support_at
 from service_events
 inner join customers
