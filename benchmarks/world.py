@@ -118,17 +118,30 @@ _DIMENSIONS = {
 # A customer's share of the events falls with his number, so that some are busy and most are not.
 _EVENTS = f"""
     with numbered as (
-        select i, cast(hash(i, {{seed}}, 1) >> 2 as bigint) as a, cast(hash(i, {{seed}}, 2) >> 2 as bigint) as b, cast(hash(i, {{seed}}, 3) >> 2 as bigint) as c,
-            (hash(i, {{seed}}, 4) % 1000000) / 1000000.0 as u
+        select i, cast(hash(i, {{seed}}, 1) >> 2 as bigint) as a, cast(hash(i, {{seed}}, 2) >> 2 as bigint) as b, cast(hash(i, {{seed}}, 3) >> 2 as bigint) as c
         from range({{n}}) as events (i)
+    ),
+    -- Five events in a row are one visit, by one person within minutes; e-mails stand alone, sent at one of the sender's hours.
+    visited as (
+        select *,
+            a % 1000 as kind,
+            (a % 1000) >= {SENT + DELIVERED + OPENED + CLICKED + BOUNCED} as is_visit,
+            case when is_visit then hash(i // 24, {{seed}}, 5) else hash(i, {{seed}}, 5) end as who
+        from numbered
     ),
     drawn as (
         select *,
-            'c' || cast(floor({{customers}} * u * u) as bigint) as person,
-            'd' || cast(floor({{customers}} * u * u) as bigint) || '-' || (c % 2) as device_id,
-            date '{{day}}' + interval (a % 86400000) millisecond as moment,
-            a % 1000 as kind, 'p' || (b % {N_PRODUCTS} * (c % 1000) // 1000) as product
-        from numbered
+            cast(floor({{customers}} * power((who % 1000000) / 1000000.0, 2)) as bigint) as number,
+            'c' || number as person,
+            'd' || number || '-' || (who % 2) as device_id,
+            case
+                when is_visit then date '{{day}}' + interval (who % 84000) second + interval ((i % 24) * 20000 + a % 20000) millisecond
+                when kind < {SENT} then date '{{day}}' + interval ([8, 10, 18][1 + c % 3]) hour + interval (a % 600000) millisecond
+                when kind < {SENT + DELIVERED} then date '{{day}}' + interval ([8, 10, 18][1 + c % 3]) hour + interval (600000 + a % 60000) millisecond
+                else date '{{day}}' + interval (a % 86400000) millisecond
+            end as moment,
+            'p' || (b % {N_PRODUCTS} * (c % 1000) // 1000) as product
+        from visited
     ),
     -- Answers name the e-mail that went to the same person on an earlier day, or one that is not known.
     events as (

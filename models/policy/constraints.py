@@ -48,7 +48,7 @@ def with_reason(customers: pl.DataFrame, candidates: pl.DataFrame, config: Polic
     be mailed.
 
     Args:
-        customers: has_email, consent_status, suppression_reason, n_sent_1d, n_sent_7d, has_allowed_time.
+        customers: has_email, is_duplicate, consent_status, suppression_reason, n_sent_1d, n_sent_7d, has_allowed_time.
             What is unknown counts against mailing: a missing address, or any consent but 'granted', holds.
         candidates: customer_id, has_enough_products, is_cooling_down, is_paused, net_value.
         config: for the caps.
@@ -71,6 +71,7 @@ def with_reason(customers: pl.DataFrame, candidates: pl.DataFrame, config: Polic
         "no_email": ~pl.col("has_email").fill_null(False),
         **{suppression: suppressed_by == suppression for suppression in SUPPRESSIONS},
         "no_consent": not_granted | suppressed_by.is_not_null(),
+        "duplicate": pl.col("is_duplicate").fill_null(False),
         "frequency_cap": capped,
         "no_candidate": pl.col("n_presentable") == 0,
         "cool_down": pl.col("n_rested") == 0,

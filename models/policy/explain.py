@@ -236,6 +236,8 @@ def explain_holds(
             .then(pl.lit("Has withdrawn consent to e-mail marketing"))
             .otherwise(pl.lit("No consent to e-mail marketing on file"))
         )
+        .when(reason == "duplicate")
+        .then(pl.lit("Shares the e-mail address of another customer, who is the one mailed"))
         .when((reason == "frequency_cap") & (pl.col("n_sent_7d") >= config.max_sends_per_7_days))
         .then(
             pl.format(

@@ -47,6 +47,7 @@ FRAMES: Mapping[str, FrameSpec] = MappingProxyType(
                 "consent_status": _TEXT,
                 "profiling_allowed": _FLAG,
                 "suppression_reason": _TEXT,
+                "is_duplicate": _FLAG,
                 "promotion_paused_until": _TIME,
                 "timezone": _TEXT,
                 "n_sent_1d": _COUNT,

@@ -32,6 +32,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "complaint": "The person has reported a mail as spam.",
         "hard_bounce": "The address does not exist.",
         "no_consent": "Consent to e-mail marketing is not on file, or withdrawn.",
+        "duplicate": "The same e-mail address belongs to another customer, who is the one mailed.",
         "frequency_cap": "As many mails as allowed have been sent in the last day or the last 7 days.",
         "no_candidate": "No message fits, or none has enough products to show.",
         "cool_down": "Every message that fits has been sent too recently.",

@@ -73,6 +73,7 @@ def world(n: int, *, seed: int = 1, day: date = DAY, n_products: int = 40) -> Pl
             "suppression_reason": _choice(
                 rng, [None, "unsubscribed", "complaint", "hard_bounce"], n, [0.94, 0.03, 0.01, 0.02]
             ),
+            "is_duplicate": rng.random(n) < 0.02,
             "promotion_paused_until": pl.Series(
                 [midnight + timedelta(days=int(d)) if d else None for d in rng.choice([0, 0, 0, 0, 5], n)],
                 dtype=pl.Datetime("us"),
@@ -240,6 +241,7 @@ def eligible_world(n: int, **options: Any) -> PlanInputs:
             consent_status=pl.lit("granted"),
             profiling_allowed=True,
             suppression_reason=pl.lit(None, dtype=pl.String),
+            is_duplicate=False,
             promotion_paused_until=pl.lit(None, dtype=pl.Datetime("us")),
             timezone=pl.lit("Europe/London"),
             n_sent_1d=0,

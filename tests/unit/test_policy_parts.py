@@ -291,6 +291,8 @@ def test_offers_follow_price_sensitivity_and_leave_the_floor_margin() -> None:
         ({"suppression_reason": "something new"}, "no_consent"),
         ({"consent_status": "unknown"}, "no_consent"),
         ({"consent_status": None}, "no_consent"),
+        ({"is_duplicate": True}, "duplicate"),
+        ({"is_duplicate": True, "consent_status": "unknown"}, "no_consent"),
         ({"n_sent_1d": 1}, "frequency_cap"),
         ({"n_sent_7d": 3}, "frequency_cap"),
         ({"n_sent_7d": 2}, None),
@@ -308,6 +310,7 @@ def test_the_first_reason_holds(person: dict[str, object], reason: str | None) -
     known = {
         "customer_id": "c",
         "has_email": True,
+        "is_duplicate": False,
         "consent_status": "granted",
         "suppression_reason": None,
         "n_sent_1d": 0,

@@ -37,10 +37,10 @@ select
     known.customer_id,
     known.as_of,
     known.person_id,
-    {# Of several customers with one address the longest known is mailed. #}
+    {# Of several customers with one address the longest known who has given consent is mailed. #}
     row_number() over (
         partition by known.as_of, known.person_id
-        order by known.is_undated desc, least(known.signed_up_at, known.first_event_at), known.customer_id
+        order by coalesce(consents.consent_status = 'granted', false) desc, known.is_undated desc, least(known.signed_up_at, known.first_event_at), known.customer_id
     ) > 1 as is_duplicate,
     coalesce(consents.consent_status, 'unknown') as consent_status,
     coalesce(consents.is_profiling_allowed, true) as has_behaviour,
