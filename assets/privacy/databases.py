@@ -1,0 +1,228 @@
+"""DuckDB and SQLite files: his rows go, and the pages they stood on.
+
+A DuckDB file is built anew without his rows and swapped in by a rename: a deleted row would stay in a free block. SQLite
+files are changed in place in one transaction, because Dagster's and MLflow's pages may have them open, and then vacuumed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from assets.privacy.change import Change, UnreadableError, Verdict, judge, replace_file
+from assets.privacy.journal import Removed
+from assets.privacy.traces import RECORDS, Traces, is_address, is_customer, link
+
+_OLD = "as_it_was"
+_WAIT_SECONDS = 60
+_WRITABLE = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+
+
+@dataclass(frozen=True)
+class _Table:
+    schema: str
+    name: str
+
+    @property
+    def sql(self) -> str:
+        return f"{quoted(self.schema)}.{quoted(self.name)}"
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever stands in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def look_at_duckdb(path: Path, traces: Traces) -> Change:
+    """Finds him in the tables of a DuckDB file; views show what their files hold.
+
+    Raises:
+        UnreadableError: it cannot be opened.
+    """
+    try:
+        _settle(path)
+        with duckdb.connect(str(path), read_only=True) as connection:
+            verdicts = {table: _verdict(connection, table, traces) for table in _tables(connection)}
+    except duckdb.Error as error:
+        cause = str(error).partition("\n")[0]
+        raise UnreadableError(
+            f"not readable as DuckDB ({cause}); close what has it open, or delete it: the next plan makes it again"
+        ) from error
+    verdicts = {table: verdict for table, verdict in verdicts.items() if verdict.gone or verdict.edits}
+    removed = Removed(
+        rows=sum(v.removed.rows for v in verdicts.values()),
+        values=sum(v.removed.values for v in verdicts.values()),
+    )
+    return Change(removed, lambda: replace_file(path, lambda aside: _rebuild(path, aside, verdicts)))
+
+
+def _settle(path: Path) -> None:
+    """Takes in what a killed writer left in the log beside the file."""
+    if path.with_name(f"{path.name}.wal").exists():
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("checkpoint")
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[_Table]:
+    found = connection.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = current_database() "
+        "and not internal order by 1, 2"
+    ).fetchall()
+    return [_Table(schema, name) for schema, name in found]
+
+
+def _verdict(connection: duckdb.DuckDBPyConnection, table: _Table, traces: Traces) -> Verdict:
+    described = connection.execute(f"describe {table.sql}").fetchall()
+    columns = [(name, kind) for name, kind, *_ in described if _may_name(name, kind)]
+    if not columns:
+        return Verdict([], {})
+    texts = [(name, f"cast({quoted(name)} as varchar)") for name, _ in columns]
+    condition, values = _condition(texts, traces, "contains({}, ?)")
+    names = [name for name, _ in columns]
+    rows = connection.execute(
+        f"select rowid, {', '.join(text for _, text in texts)} from {table.sql} where {condition}", values
+    ).fetchall()
+    return judge(((row[0], dict(zip(names, row[1:], strict=True))) for row in rows), traces)
+
+
+def _may_name(name: str, kind: str) -> bool:
+    is_key = is_customer(name) or link(name) is not None
+    return is_key or any(word in kind.upper() for word in ("VARCHAR", "JSON", "ENUM", "BLOB"))
+
+
+def _condition(texts: Sequence[tuple[str, str]], traces: Traces, contains: str) -> tuple[str, list[str]]:
+    """Rows that may be his or name him, as SQL with parameters."""
+    person = traces.person
+    tests, values = ["false"], list[str]()
+
+    def among(expression: str, wanted: Sequence[str]) -> None:
+        if wanted:
+            tests.append(f"{expression} in ({', '.join('?' for _ in wanted)})")
+            values.extend(wanted)
+
+    for name, text in texts:
+        if is_customer(name):
+            among(f"trim({text})", sorted(person.ids))
+        elif leads := link(name):
+            among(text, sorted(getattr(person, leads)))
+        elif is_address(name):
+            among(f"lower(trim({text}))", sorted(person.emails))
+        bare = [customer.lower() for customer in sorted(person.ids - person.telling)]
+        for word in (
+            traces.hints
+            if name in RECORDS
+            else [*traces.words, *([] if is_customer(name) or link(name) else bare)]
+        ):
+            tests.append(contains.format(f"lower({text})"))
+            values.append(word)
+    return " or ".join(tests), values
+
+
+def _rebuild(path: Path, aside: Path, verdicts: dict[_Table, Verdict]) -> None:
+    """The same database without his rows. It bears the same name while it is built, as views may name their catalogue."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".", suffix=aside.suffix) as folder:
+        new = Path(folder) / path.name
+        with duckdb.connect(str(new)) as connection:
+            catalogue = connection.execute("select current_database()").fetchone()
+            name = quoted(str(catalogue[0] if catalogue else path.stem))
+            escaped = str(path).replace("'", "''")
+            connection.execute(f"attach '{escaped}' as {_OLD} (read_only)")
+            connection.execute(f"copy from database {_OLD} to {name} (schema)")
+            for table in _tables(connection):
+                _copy(connection, table, verdicts.get(table, Verdict([], {})))
+            connection.execute(f"detach {_OLD}")
+            connection.execute("checkpoint")
+        shutil.move(new, aside)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, table: _Table, verdict: Verdict) -> None:
+    connection.execute(
+        "create or replace temp table gone as select unnest(?::bigint[]) as row", [verdict.gone]
+    )
+    described = connection.execute(f"describe {table.sql}").fetchall()
+    selected = []
+    for number, (name, kind, *_) in enumerate(described):
+        edits = verdict.edits.get(name)
+        if not edits:
+            selected.append(f"old.{quoted(name)}")
+            continue
+        connection.execute(
+            f"create or replace temp table edits_{number} as select unnest(?::bigint[]) as row, unnest(?::varchar[]) as value",
+            [list(edits), list(edits.values())],
+        )
+        selected.append(
+            f"case when old.rowid in (select row from edits_{number}) then cast("
+            f"(select value from edits_{number} as e where e.row = old.rowid) as {kind}) else old.{quoted(name)} end"
+        )
+    connection.execute(
+        f"insert into {table.sql} select {', '.join(selected)} from {_OLD}.{table.sql} as old "
+        "where old.rowid not in (select row from gone)"
+    )
+
+
+def look_at_sqlite(path: Path, traces: Traces) -> Change:
+    """Finds him in the tables of an SQLite file.
+
+    Raises:
+        UnreadableError: it cannot be opened.
+    """
+    try:
+        with closing(_open(path)) as connection:
+            verdicts = dict(_sqlite_verdicts(connection, traces))
+    except sqlite3.Error as error:
+        raise UnreadableError(
+            f"not readable as SQLite ({error}); close what has it open, or move it away, and run again"
+        ) from error
+    removed = Removed(
+        rows=sum(v.removed.rows for v in verdicts.values()),
+        values=sum(v.removed.values for v in verdicts.values()),
+    )
+    return Change(removed, lambda: _scrub(path, traces))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_WAIT_SECONDS)
+    connection.text_factory = lambda content: content.decode("utf-8", errors="surrogateescape")
+    return connection
+
+
+def _sqlite_verdicts(connection: sqlite3.Connection, traces: Traces) -> Iterator[tuple[str, Verdict]]:
+    for (table,) in connection.execute(_WRITABLE).fetchall():
+        columns = [row[1] for row in connection.execute(f"pragma table_info({quoted(table)})")]
+        texts = [(name, f"cast({quoted(name)} as text)") for name in columns]
+        condition, values = _condition(texts, traces, "instr({}, ?) > 0")
+        names = ", ".join(quoted(name) for name in columns)
+        rows = connection.execute(f"select rowid, {names} from {quoted(table)} where {condition}", values)
+        verdict = judge(((row[0], dict(zip(columns, row[1:], strict=True))) for row in rows), traces)
+        if verdict.gone or verdict.edits:
+            yield table, verdict
+
+
+def _scrub(path: Path, traces: Traces) -> None:
+    with closing(_open(path)) as connection:
+        connection.execute("pragma secure_delete = on")
+        connection.execute("begin immediate")
+        for table, verdict in list(_sqlite_verdicts(connection, traces)):
+            connection.executemany(
+                f"delete from {quoted(table)} where rowid = ?", [(position,) for position in verdict.gone]
+            )
+            for column, edits in verdict.edits.items():
+                connection.executemany(
+                    f"update {quoted(table)} set {quoted(column)} = ? where rowid = ?",
+                    [(value, position) for position, value in edits.items()],
+                )
+        connection.commit()
+        compact(connection)
+
+
+def compact(connection: sqlite3.Connection) -> None:
+    """Lets go of the pages and the log on which deleted text still stands."""
+    connection.execute("vacuum")
+    connection.execute("pragma wal_checkpoint(truncate)")
