@@ -14,6 +14,15 @@ from pathlib import Path
 import dagster as dg
 
 SUFFIX = ".run"
+AT_WORK = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+class RunInProgressError(RuntimeError):
+    """Something was asked for that must not happen while a run is at work."""
 
 
 @contextmanager
@@ -46,6 +55,17 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         instance.event_log_storage.free_concurrency_slots_for_run(path.stem)
         path.unlink(missing_ok=True)
     return [path.stem for path in dead]
+
+
+def refuse_while_running(instance: dg.DagsterInstance) -> None:
+    """Raises `RunInProgressError` while a run of this instance is at work; runs whose process died do not count."""
+    bury_dead_runs(instance)
+    living = [path.stem for path in sorted(_folder(instance).glob(f"*{SUFFIX}"))]
+    living += [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=AT_WORK), limit=1)]
+    if living:
+        raise RunInProgressError(
+            f"run {living[0]} is at work; wait until it has ended, or terminate it in `sendplan ui dagster`"
+        )
 
 
 def _is_free(path: Path) -> bool:

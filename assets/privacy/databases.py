@@ -154,7 +154,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: _Table, verdict: Verdict
             selected.append(f"old.{quoted(name)}")
             continue
         connection.execute(
-            f"create or replace temp table edits_{number} as select unnest(?::bigint[]) as row, unnest(?::varchar[]) as value",
+            f"create or replace temp table edits_{number} as "
+            "select unnest(?::bigint[]) as row, unnest(?::varchar[]) as value",
             [list(edits), list(edits.values())],
         )
         selected.append(

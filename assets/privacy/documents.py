@@ -1,7 +1,7 @@
 """Files that are no tables: JSON, pages, logs, and whatever else lies in a home.
 
-A text is kept without him; a document that is his own, by its name or as a whole, is deleted. Bytes that are no text can only be
-searched: he is named as left over, with what to do.
+A text is kept without him; a document that is his own, by its name or as a whole, is deleted. Bytes that are no text
+can only be searched: he is named as left over, with what to do.
 """
 
 from __future__ import annotations

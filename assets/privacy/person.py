@@ -50,18 +50,11 @@ class Person(BaseModel):
     telling: frozenset[str] = frozenset()
     lookalikes: frozenset[str] = frozenset()
 
-    def joined(self, other: Person) -> Person:
-        """Everything that either knows."""
-        merged = {
-            name: getattr(self, name) | getattr(other, name)
-            for name in Person.model_fields
-            if name != "namesakes"
-        }
-        telling = merged["telling"]
-        # What one look could not tell apart is not told apart by another that saw less.
-        for one in (self, other):
-            telling = telling - (one.ids - one.telling) if one.is_described else telling
-        return Person(**{**merged, "telling": telling}, namesakes=self.namesakes or other.namesakes)
+    def joined(self, later: Person) -> Person:
+        """The same with what a later look found; which ids are telling was decided by the look that knew them first."""
+        telling = self.telling | (later.telling - self.ids)
+        merged = {name: getattr(self, name) | getattr(later, name) for name in Person.model_fields}
+        return Person(**{**merged, "telling": telling})
 
     @property
     def is_described(self) -> bool:

@@ -80,7 +80,7 @@ def _look(
 def _shows(texts: Sequence[str], hints: Sequence[str]) -> pl.Series:
     """Which texts hold one of the hints, which are lower case."""
     shown = pl.Series([text.encode("utf-8", errors="replace").decode() for text in texts], dtype=pl.String)
-    return shown.str.to_lowercase().str.contains_any(hints)
+    return shown.str.to_lowercase().str.contains_any(list(hints))
 
 
 def _write(aside: Path, content: bytes) -> None:

@@ -135,6 +135,8 @@ def without_erased(
     good: pl.DataFrame, rejected: pl.DataFrame, suppression: Suppression
 ) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """Good rows and quarantine records of a landing file without those of erased people, and how many rows went."""
+    if not suppression.hashes:
+        return good, rejected, 0
     is_his = suppression.is_his(good)
     gone = good.filter(is_his)[ROW]
     told = pl.Series([suppression.is_told_of(raw) for raw in rejected["raw"]], dtype=pl.Boolean)
