@@ -14,6 +14,9 @@ from pathlib import Path
 import dagster as dg
 
 SUFFIX = ".run"
+ERASURE = "erasure"
+"""Stands in the place of a run id while a person is erased."""
+
 AT_WORK = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
@@ -57,15 +60,30 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return [path.stem for path in dead]
 
 
-def refuse_while_running(instance: dg.DagsterInstance) -> None:
-    """Raises `RunInProgressError` while a run of this instance is at work; runs whose process died do not count."""
+@contextmanager
+def no_run_at_work(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Keep runs of the command line from starting in this block.
+
+    Raises:
+        RunInProgressError: a run is at work already; runs whose process died do not count.
+    """
     bury_dead_runs(instance)
-    living = [path.stem for path in sorted(_folder(instance).glob(f"*{SUFFIX}"))]
-    living += [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=AT_WORK), limit=1)]
-    if living:
-        raise RunInProgressError(
-            f"run {living[0]} is at work; wait until it has ended, or terminate it in `sendplan ui dagster`"
-        )
+    with held_while_alive(instance, ERASURE):
+        marks = sorted(_folder(instance).glob(f"*{SUFFIX}"))
+        living = [path.stem for path in marks if path.stem != ERASURE and not _is_free(path)]
+        living += [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=AT_WORK), limit=1)]
+        if living:
+            raise RunInProgressError(
+                f"run {living[0]} is at work; wait until it has ended, or terminate it in `sendplan ui dagster`"
+            )
+        yield
+
+
+def refuse_during_erasure(instance: dg.DagsterInstance) -> None:
+    """Raises `RunInProgressError` while a person is being erased: a run would read what is about to go."""
+    mark = _folder(instance) / f"{ERASURE}{SUFFIX}"
+    if mark.exists() and not _is_free(mark):
+        raise RunInProgressError("a person is being erased; wait until `sendplan forget` has ended")
 
 
 def _is_free(path: Path) -> bool:

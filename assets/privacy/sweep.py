@@ -13,8 +13,10 @@ from assets.landing.layout import manifest_path
 from assets.landing.manifest import Manifest
 from assets.privacy import databases, documents, exports, records, tables
 from assets.privacy.change import ASIDE, Change, UnreadableError
+from assets.privacy.fitted import look_at_model
 from assets.privacy.journal import Journal, Removed
 from assets.privacy.traces import Traces
+from assets.registry import MODEL_FILE
 
 LAYERS = (
     "landing",
@@ -110,6 +112,7 @@ def _reader(path: Path) -> Callable[[Path, Traces], Change] | None:
         (head == b"SQLite format 3\x00", databases.look_at_sqlite),
         (suffix in (".csv", ".tsv"), records.look_at_csv),
         (suffix in (".jsonl", ".ndjson"), records.look_at_json_lines),
+        (path.name == MODEL_FILE, look_at_model),
         (not documents.is_text(path), documents.look_at_bytes),
         (suffix == ".json", documents.look_at_json),
         (True, documents.look_at_text),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +38,7 @@ def forget(
     from assets.clock import Clock
     from assets.privacy import erasure
     from assets.privacy.sweep import LAYERS
-    from pipelines.alive import refuse_while_running
+    from pipelines.alive import no_run_at_work
     from pipelines.instance import open_instance
 
     settings = Settings.from_env(landing=landing)
@@ -48,10 +49,10 @@ def forget(
         raise erasure.UnknownPersonError(
             f"there is nothing in {home.landing} and {home.root}; check SENDPLAN_HOME and --landing"
         )
-    with erasure.held(home):
+    with ExitStack() as stack:
+        stack.enter_context(erasure.held(home))
         if home.dagster.exists():
-            with open_instance(home) as instance:
-                refuse_while_running(instance)
+            stack.enter_context(no_run_at_work(stack.enter_context(open_instance(home))))
         with progress("search", as_json):
             person = erasure.subject(home, customer_id, clock.now())
         if not yes:
