@@ -36,15 +36,23 @@ def export(
     landing: Landing = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a day's plan with e-mail addresses and names, for people who send or check it."""
+    """Write a day's plan with e-mail addresses and names, for people who send or check it.
+
+    Who has withdrawn since the plan was made is held back.
+    """
+    from assets.clock import Clock
     from pipelines.export import export_plan
 
     settings = Settings.from_env(landing=landing)
-    written = export_plan(settings.home, plan_day(day, today()), to)
+    written = export_plan(settings.home, plan_day(day, today()), to, Clock().now())
     if as_json:
-        print_json({"rows": written, "to": to})
+        print_json({"rows": written.rows, "stopped": written.stopped, "to": to})
     else:
-        stdout.print(f"{written} rows written to {to}")
+        stdout.print(f"{written.rows} rows written to {to}")
+        if written.stopped:
+            stdout.print(
+                f"{written.stopped} sends are held back: withdrawn, complained or bounced since the plan was made"
+            )
 
 
 def ui(
