@@ -12,7 +12,6 @@ import hashlib
 import logging
 import math
 import os
-import pickle
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from datetime import date
 from importlib.metadata import version as installed
 from pathlib import Path
 
-import cloudpickle
 import mlflow
 import polars as pl
 from mlflow import MlflowClient
@@ -35,9 +33,6 @@ UNUSED_EXPERIMENT = "0"
 """MLflow makes an experiment "Default" with every store; nothing is ever logged there."""
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-MODEL_FILE = "python_model.pkl"
-"""What MLflow calls the file of a fitted model."""
-
 REQUIREMENTS = [
     f"{name}=={installed(name)}" for name in ("numpy", "polars", "xgboost", "scikit-learn", "implicit")
 ]
@@ -82,19 +77,6 @@ class _Pickled(PythonModel):
     def predict(self, context, model_input, params=None):
         """Answer rows of pandas. Without type hints: MLflow would take them for a schema."""
         return self.model.predict(pl.from_pandas(model_input)).to_pandas()
-
-
-def fitted_model(artifact: Path) -> Model:
-    """The fitted model in an artifact file of this registry, MLflow left out."""
-    with artifact.open("rb") as file:
-        model: Model = pickle.load(file).model
-    return model
-
-
-def repickled(model: Model) -> bytes:
-    """A fitted model as it stands in an artifact file."""
-    content: bytes = cloudpickle.dumps(_Pickled(model))
-    return content
 
 
 def alias(week: date) -> str:

@@ -61,7 +61,7 @@ def held(home: Home) -> Iterator[None]:
         ErasureBusyError: another process holds it.
     """
     home.privacy.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (home.privacy / "lock").open("w") as file:
+    with (home.privacy / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import cloudpickle
+
 from assets.privacy.change import Change, replace_file
 from assets.privacy.documents import look_at_bytes
 from assets.privacy.journal import Removed
 from assets.privacy.traces import Traces
-from assets.registry import fitted_model, repickled
 from models.model import RemembersCustomers
+
+MODEL_FILE = "python_model.pkl"
+"""What MLflow calls the file of a fitted model."""
 
 
 def look_at_model(path: Path, traces: Traces) -> Change:
@@ -20,7 +24,9 @@ def look_at_model(path: Path, traces: Traces) -> Change:
         UnreadableError: he stands in a model that cannot let go of him.
     """
     try:
-        model = fitted_model(path)
+        with path.open("rb") as file:
+            logged = pickle.load(file)
+        model = logged.model
     except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError):
         # A model of older code: what it keeps can only be searched.
         return look_at_bytes(path, traces)
@@ -29,7 +35,8 @@ def look_at_model(path: Path, traces: Traces) -> Change:
     known = model.customers() & traces.person.ids
     if not known:
         return Change()
-    content = repickled(model.without(known))
+    logged.model = model.without(known)
+    content: bytes = cloudpickle.dumps(logged)
     return Change(Removed(rows=len(known)), lambda: replace_file(path, lambda aside: _write(aside, content)))
 
 

@@ -13,10 +13,9 @@ from assets.landing.layout import manifest_path
 from assets.landing.manifest import Manifest
 from assets.privacy import databases, documents, exports, records, tables
 from assets.privacy.change import ASIDE, Change, UnreadableError
-from assets.privacy.fitted import look_at_model
+from assets.privacy.fitted import MODEL_FILE, look_at_model
 from assets.privacy.journal import Journal, Removed
 from assets.privacy.traces import Traces
-from assets.registry import MODEL_FILE
 
 LAYERS = (
     "landing",
