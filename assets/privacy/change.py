@@ -47,12 +47,12 @@ class Verdict:
     """Which of a table's candidate rows go, and which values of others change.
 
     Attributes:
-        gone: positions of his rows.
+        gone: positions of his rows, as the kind of table counts them.
         edits: column -> position -> new value.
     """
 
-    gone: list[int]
-    edits: dict[str, dict[int, Any]]
+    gone: list[Any]
+    edits: dict[str, dict[Any, Any]]
 
     @property
     def removed(self) -> Removed:
@@ -60,10 +60,10 @@ class Verdict:
         return Removed(rows=len(self.gone), values=sum(map(len, self.edits.values())))
 
 
-def judge(candidates: Iterable[tuple[int, Mapping[str, Any]]], traces: Traces) -> Verdict:
+def judge(candidates: Iterable[tuple[Any, Mapping[str, Any]]], traces: Traces) -> Verdict:
     """Decides on rows that may have to do with him, given with their positions."""
-    gone: list[int] = []
-    edits: dict[str, dict[int, Any]] = {}
+    gone: list[Any] = []
+    edits: dict[str, dict[Any, Any]] = {}
     for position, row in candidates:
         if traces.owns(row):
             gone.append(position)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +56,14 @@ def look_at_duckdb(path: Path, traces: Traces) -> Change:
             f"not readable as DuckDB ({cause}); close what has it open, or delete it: the next plan makes it again"
         ) from error
     verdicts = {table: verdict for table, verdict in verdicts.items() if verdict.gone or verdict.edits}
-    removed = Removed(
-        rows=sum(v.removed.rows for v in verdicts.values()),
-        values=sum(v.removed.values for v in verdicts.values()),
+    return Change(
+        _sum(verdicts.values()), lambda: replace_file(path, lambda aside: _rebuild(path, aside, verdicts))
     )
-    return Change(removed, lambda: replace_file(path, lambda aside: _rebuild(path, aside, verdicts)))
+
+
+def _sum(verdicts: Iterable[Verdict]) -> Removed:
+    counts = [verdict.removed for verdict in verdicts]
+    return Removed(rows=sum(c.rows for c in counts), values=sum(c.values for c in counts))
 
 
 def _settle(path: Path) -> None:
@@ -176,16 +179,12 @@ def look_at_sqlite(path: Path, traces: Traces) -> Change:
     """
     try:
         with closing(_open(path)) as connection:
-            verdicts = dict(_sqlite_verdicts(connection, traces))
+            verdicts = [rows.verdict for rows in _sqlite_verdicts(connection, traces)]
     except sqlite3.Error as error:
         raise UnreadableError(
             f"not readable as SQLite ({error}); close what has it open, or move it away, and run again"
         ) from error
-    removed = Removed(
-        rows=sum(v.removed.rows for v in verdicts.values()),
-        values=sum(v.removed.values for v in verdicts.values()),
-    )
-    return Change(removed, lambda: _scrub(path, traces))
+    return Change(_sum(verdicts), lambda: _scrub(path, traces))
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -194,36 +193,58 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _sqlite_verdicts(connection: sqlite3.Connection, traces: Traces) -> Iterator[tuple[str, Verdict]]:
-    for (table,) in connection.execute(_WRITABLE).fetchall():
-        columns = [row[1] for row in connection.execute(f"pragma table_info({quoted(table)})")]
-        texts = [(name, f"cast({quoted(name)} as text)") for name in columns]
+@dataclass(frozen=True)
+class _Rows:
+    """How the rows of an SQLite table are told apart, and what becomes of them."""
+
+    table: str
+    keys: tuple[str, ...]
+    verdict: Verdict
+
+    @property
+    def where(self) -> str:
+        return " and ".join(f"{key} = ?" for key in self.keys)
+
+
+def _sqlite_verdicts(connection: sqlite3.Connection, traces: Traces) -> Iterator[_Rows]:
+    for (name,) in connection.execute(_WRITABLE).fetchall():
+        table = quoted(name)
+        described = connection.execute(f"pragma table_info({table})").fetchall()
+        columns = [row[1] for row in described]
+        texts = [(column, f"cast({quoted(column)} as text)") for column in columns]
         condition, values = _condition(texts, traces, "instr({}, ?) > 0")
-        names = ", ".join(quoted(name) for name in columns)
-        rows = connection.execute(f"select rowid, {names} from {quoted(table)} where {condition}", values)
-        verdict = judge(((row[0], dict(zip(columns, row[1:], strict=True))) for row in rows), traces)
+        keys = _keys(connection, table, described)
+        selected = ", ".join([*keys, *map(quoted, columns)])
+        rows = connection.execute(f"select {selected} from {table} where {condition}", values)
+        n = len(keys)
+        verdict = judge(((row[:n], dict(zip(columns, row[n:], strict=True))) for row in rows), traces)
         if verdict.gone or verdict.edits:
-            yield table, verdict
+            yield _Rows(table, keys, verdict)
+
+
+def _keys(
+    connection: sqlite3.Connection, table: str, described: Sequence[Sequence[object]]
+) -> tuple[str, ...]:
+    """The row number, or the primary key of a table made without one."""
+    try:
+        connection.execute(f"select rowid from {table} limit 0")
+    except sqlite3.OperationalError:
+        return tuple(quoted(str(row[1])) for row in described if row[5])
+    return ("rowid",)
 
 
 def _scrub(path: Path, traces: Traces) -> None:
     with closing(_open(path)) as connection:
         connection.execute("pragma secure_delete = on")
         connection.execute("begin immediate")
-        for table, verdict in list(_sqlite_verdicts(connection, traces)):
-            connection.executemany(
-                f"delete from {quoted(table)} where rowid = ?", [(position,) for position in verdict.gone]
-            )
-            for column, edits in verdict.edits.items():
+        for rows in list(_sqlite_verdicts(connection, traces)):
+            connection.executemany(f"delete from {rows.table} where {rows.where}", rows.verdict.gone)
+            for column, edits in rows.verdict.edits.items():
                 connection.executemany(
-                    f"update {quoted(table)} set {quoted(column)} = ? where rowid = ?",
-                    [(value, position) for position, value in edits.items()],
+                    f"update {rows.table} set {quoted(column)} = ? where {rows.where}",
+                    [(value, *position) for position, value in edits.items()],
                 )
         connection.commit()
-        compact(connection)
-
-
-def compact(connection: sqlite3.Connection) -> None:
-    """Lets go of the pages and the log on which deleted text still stands."""
-    connection.execute("vacuum")
-    connection.execute("pragma wal_checkpoint(truncate)")
+        # Lets go of the pages and of the log on which deleted text still stands.
+        connection.execute("vacuum")
+        connection.execute("pragma wal_checkpoint(truncate)")
