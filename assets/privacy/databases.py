@@ -47,18 +47,29 @@ def look_at_duckdb(path: Path, traces: Traces) -> Change:
         UnreadableError: it cannot be opened.
     """
     try:
-        _settle(path)
+        _take_in_log(path)
         with duckdb.connect(str(path), read_only=True) as connection:
             verdicts = {table: _verdict(connection, table, traces) for table in _tables(connection)}
     except duckdb.Error as error:
-        cause = str(error).partition("\n")[0]
-        raise UnreadableError(
-            f"not readable as DuckDB ({cause}); close what has it open, or delete it: the next plan makes it again"
-        ) from error
+        raise _not_duckdb(error) from error
     verdicts = {table: verdict for table, verdict in verdicts.items() if verdict.gone or verdict.edits}
     return Change(
         _sum(verdicts.values()), lambda: replace_file(path, lambda aside: _rebuild(path, aside, verdicts))
     )
+
+
+def _not_duckdb(error: duckdb.Error) -> UnreadableError:
+    cause = str(error).partition("\n")[0]
+    return UnreadableError(
+        f"not readable as DuckDB ({cause}); close what has it open, or delete it: the next plan makes it again"
+    )
+
+
+def _replace(path: Path, verdicts: dict[_Table, Verdict]) -> None:
+    try:
+        replace_file(path, lambda aside: _rebuild(path, aside, verdicts))
+    except duckdb.Error as error:
+        raise _not_duckdb(error) from error
 
 
 def _sum(verdicts: Iterable[Verdict]) -> Removed:
@@ -66,7 +77,7 @@ def _sum(verdicts: Iterable[Verdict]) -> Removed:
     return Removed(rows=sum(c.rows for c in counts), values=sum(c.values for c in counts))
 
 
-def _settle(path: Path) -> None:
+def _take_in_log(path: Path) -> None:
     """Takes in what a killed writer left in the log beside the file."""
     if path.with_name(f"{path.name}.wal").exists():
         with duckdb.connect(str(path)) as connection:
@@ -181,10 +192,14 @@ def look_at_sqlite(path: Path, traces: Traces) -> Change:
         with closing(_open(path)) as connection:
             verdicts = [rows.verdict for rows in _sqlite_verdicts(connection, traces)]
     except sqlite3.Error as error:
-        raise UnreadableError(
-            f"not readable as SQLite ({error}); close what has it open, or move it away, and run again"
-        ) from error
+        raise _not_sqlite(error) from error
     return Change(_sum(verdicts), lambda: _scrub(path, traces))
+
+
+def _not_sqlite(error: sqlite3.Error) -> UnreadableError:
+    return UnreadableError(
+        f"not readable as SQLite ({error}); close what has it open, or move it away, and run again"
+    )
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -234,6 +249,13 @@ def _keys(
 
 
 def _scrub(path: Path, traces: Traces) -> None:
+    try:
+        _delete_and_compact(path, traces)
+    except sqlite3.Error as error:
+        raise _not_sqlite(error) from error
+
+
+def _delete_and_compact(path: Path, traces: Traces) -> None:
     with closing(_open(path)) as connection:
         connection.execute("pragma secure_delete = on")
         connection.execute("begin immediate")

@@ -15,6 +15,7 @@ from assets.privacy import databases, documents, exports, records, tables
 from assets.privacy.change import ASIDE, Change, UnreadableError
 from assets.privacy.fitted import MODEL_FILE, look_at_model
 from assets.privacy.journal import Journal, Removed
+from assets.privacy.quarantine import take_out_values
 from assets.privacy.traces import Traces
 
 LAYERS = (
@@ -125,6 +126,7 @@ def sweep(home: Home, traces: Traces, journal: Journal, on_layer: Callable[[str]
     `on_layer` is told of each layer before it is swept. What cannot be read or written is left to `places`.
     """
     _clear_away_leftovers(home)
+    take_out_values(home, traces, journal)
     for layer in LAYERS:
         on_layer(layer)
         for found in files(home)[layer]:
@@ -177,6 +179,8 @@ def _clear_away_leftovers(home: Home) -> None:
                 (here / member).unlink()
     for path in home.landing.rglob(f".*{ASIDE}"):
         path.unlink()
+    for path in exports.remembered(home):
+        path.with_name(f".{path.name}{ASIDE}").unlink(missing_ok=True)
 
 
 def _read_again(home: Home, journal: Journal) -> None:

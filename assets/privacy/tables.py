@@ -22,12 +22,22 @@ def look_at_parquet(path: Path, traces: Traces) -> Change:
     Raises:
         UnreadableError: it cannot be read.
     """
+    verdict = _verdict(path, traces)
+    return Change(verdict.removed, lambda: replace_file(path, lambda aside: _write(path, aside, verdict)))
+
+
+def his_positions(path: Path, traces: Traces) -> list[int]:
+    """Positions of his rows in a Parquet file, counted from 0; raises `UnreadableError`."""
+    return _verdict(path, traces).gone
+
+
+def _verdict(path: Path, traces: Traces) -> Verdict:
     try:
         with path.open("rb") as content:
             schema = pl.read_parquet_schema(content)
         columns = [name for name, dtype in schema.items() if _may_name(name, dtype)]
         if not columns:
-            return Change()
+            return Verdict([], {})
         rows = pl.scan_parquet(path, glob=False, hive_partitioning=False).select(columns)
         rows = rows.with_row_index(_POSITION)
         found = rows.filter(_candidates(columns, schema, traces)).collect()
@@ -37,8 +47,7 @@ def look_at_parquet(path: Path, traces: Traces) -> Change:
             f"not readable as Parquet ({cause}); deliver it again, or delete it, and run again"
         ) from error
     positions = found.drop_in_place(_POSITION)
-    verdict = judge(zip(positions, found.iter_rows(named=True), strict=True), traces)
-    return Change(verdict.removed, lambda: replace_file(path, lambda aside: _write(path, aside, verdict)))
+    return judge(zip(positions, found.iter_rows(named=True), strict=True), traces)
 
 
 def _may_name(name: str, dtype: pl.DataType) -> bool:

@@ -17,7 +17,7 @@ from assets.privacy.person import LINKS, Person, normalised
 
 ERASED = "[erased]"
 RECORDS = ("raw",)
-"""Columns that hold a whole row of another table as JSON."""
+"""Columns of quarantine records that hold a whole row of a landing file as JSON."""
 
 _CUSTOMER = ("customer_id", "customerid", "user_id", "userid", "person_id")
 _ADDRESS = ("email", "email_address", "recipient")
@@ -66,7 +66,7 @@ class Traces:
     def owns(self, row: Mapping[str, Any]) -> bool:
         """Whether a row, as column -> value, is his."""
         for column in RECORDS:
-            if row.get(column) is not None and self._owns_record(str(row[column])):
+            if "rule" in row and row.get(column) is not None and self._owns_record(str(row[column])):
                 return True
         customers = [
             text for column, value in row.items() if is_customer(column) and (text := as_text(value))

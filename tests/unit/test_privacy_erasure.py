@@ -328,6 +328,19 @@ def test_the_same_id_of_another_shop_is_another_person(home: Home) -> None:
     assert "c-17" in pl.read_parquet(other.raw / "customers.parquet")["customer_id"]
 
 
+def test_a_bad_value_of_his_in_quarantine_goes_though_it_has_no_id(home: Home) -> None:
+    (home.landing / "customers").mkdir()
+    (home.landing / "customers" / "bad.csv").write_text(
+        "customer_id,email,birth_date\nc-2,bob@example.org,1.2.80\nc-17,joe@example.org,31.12.1979\n"
+    )
+    ingest(home, NOW)
+    assert b"31.12.1979" in b"".join(content for _, content in texts_below(home.quarantine))
+    forget(home)
+    stored = b"".join(content for _, content in texts_below(home.root))
+    assert b"31.12.1979" not in stored
+    assert b"1.2.80" in b"".join(content for _, content in texts_below(home.quarantine))
+
+
 def test_two_erasures_do_not_meet(home: Home) -> None:
     with (
         erasure.held(home),
