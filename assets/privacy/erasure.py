@@ -78,7 +78,9 @@ def subject(home: Home, customer_id: str, now: datetime) -> Person:
         ErasureBusyError: an erasure of somebody else is not finished.
         UnknownPersonError: nothing is held about the id, and nobody with it was erased.
     """
-    person = find(home, customer_id, now)
+    if not customer_id.strip():
+        raise unknown(home, customer_id)
+    person = find(home, customer_id.strip(), now)
     unfinished = Journal.load(home)
     if unfinished is not None:
         if not person.ids & unfinished.person.ids:
@@ -88,13 +90,18 @@ def subject(home: Home, customer_id: str, now: datetime) -> Person:
                 f"run `sendplan forget {first}` first"
             )
         return unfinished.person.joined(person)
-    is_unknown = not person.is_described and Suppression.load(home).when(customer_id) is None
+    is_unknown = not person.is_described and Suppression.load(home).when(customer_id.strip()) is None
     if is_unknown and not places_of(home, person):
-        raise UnknownPersonError(
-            f"nothing is held about customer '{customer_id}', neither in {home.landing} nor in {home.root}; "
-            "check the id: it is written as in customers.*, upper and lower case included"
-        )
+        raise unknown(home, customer_id)
     return person
+
+
+def unknown(home: Home, customer_id: str) -> UnknownPersonError:
+    """What to say of an id about which nothing is held."""
+    return UnknownPersonError(
+        f"nothing is held about customer '{customer_id}', neither in {home.landing} nor in {home.root}; "
+        "check the id: it is written as in customers.*, upper and lower case included"
+    )
 
 
 def places_of(home: Home, person: Person) -> list[Place]:

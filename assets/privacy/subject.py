@@ -13,7 +13,7 @@ from assets.home import Home
 from assets.landing.contract import TABLES
 from assets.landing.landed import landed
 from assets.landing.layout import quarantine_path
-from assets.privacy.erasure import UnknownPersonError
+from assets.privacy.erasure import unknown
 from assets.privacy.person import Person, find
 from assets.privacy.suppression import Suppression
 from assets.privacy.traces import Traces, is_customer
@@ -44,10 +44,7 @@ def held_about(home: Home, customer_id: str, now: datetime) -> dict[str, Any]:
     }
     erased_at = Suppression.load(home).when(customer_id)
     if not any(tables.values()) and erased_at is None:
-        raise UnknownPersonError(
-            f"nothing is held about customer '{customer_id}', neither in {home.landing} nor in {home.root}; "
-            "check the id: it is written as in customers.*, upper and lower case included"
-        )
+        raise unknown(home, customer_id)
     return {
         "customer_id": customer_id,
         "same_person": sorted(person.ids - {customer_id}),

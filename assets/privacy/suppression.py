@@ -101,7 +101,7 @@ class Suppression:
         his = pl.any_horizontal(pl.lit(False), *named) | (
             is_nobody & pl.any_horizontal(pl.lit(False), *linked)
         )
-        return rows.select(his.fill_null(False).alias("his")).to_series()
+        return rows.with_columns(his.fill_null(False).alias("\x00his"))["\x00his"]
 
     def is_told_of(self, record: str | None) -> bool:
         """Whether a quarantine record (JSON of a row, or of a broken line) is of an erased person."""

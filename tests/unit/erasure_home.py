@@ -89,7 +89,7 @@ def build(root: Path) -> Home:
     (home.landing / "consents.csv").write_text(
         "customer_id,purpose,granted,occurred_at\nc-17,email_marketing,true,2025-01-01\nc-2,email_marketing,true,2025-01-01\n"
     )
-    (home.landing / "products.csv").write_text("product_id,name,price\np1,Shoe,17\n")
+    (home.landing / "products.csv").write_text("product_id,name,price\np1,Shoe,17\np2,Hat,17\n")
     ingest(home, NOW)
     plan = pl.DataFrame(
         {

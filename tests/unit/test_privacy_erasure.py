@@ -267,7 +267,7 @@ def test_numbers_as_ids_leave_other_numbers_alone(home: Home) -> None:
     stays = pl.read_parquet(home.landing / "events" / "n.parquet")
     assert_frame_equal(stays, more.filter(pl.col("event_id") == "n2"))
     assert pl.read_parquet(home.landing / "customers.parquet")["customer_id"].to_list() == [12]
-    assert (home.landing / "products.csv").read_text() == "product_id,name,price\np1,Shoe,17\n"
+    assert (home.landing / "products.csv").read_text() == "product_id,name,price\np1,Shoe,17\np2,Hat,17\n"
 
 
 def test_exports_and_whatever_else_lies_in_the_home_is_swept(home: Home, tmp_path: Path) -> None:
@@ -358,6 +358,8 @@ def test_an_unknown_id_is_said_to_be_unknown_and_changes_nothing(home: Home) -> 
     before = dict(texts_below(home.root))
     with pytest.raises(erasure.UnknownPersonError, match="nothing is held about customer 'nobody'"):
         forget(home, "nobody")
+    with pytest.raises(erasure.UnknownPersonError, match="nothing is held about customer ' '"):
+        forget(home, " ")
     after = {path: content for path, content in texts_below(home.root) if path.parent != home.privacy}
     assert after == before
 
