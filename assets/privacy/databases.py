@@ -22,6 +22,7 @@ from assets.privacy.traces import RECORDS, Traces, is_address, is_customer, link
 
 _OLD = "as_it_was"
 _WAIT_SECONDS = 60
+_SAYING_CUSTOMER = ("customer", "user", "person")
 _WRITABLE = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
 
 
@@ -128,14 +129,15 @@ def _condition(texts: Sequence[tuple[str, str]], traces: Traces, contains: str) 
             among(text, sorted(getattr(person, leads)))
         elif is_address(name):
             among(f"lower(trim({text}))", sorted(person.emails))
-        bare = [customer.lower() for customer in sorted(person.ids - person.telling)]
-        for word in (
-            traces.hints
-            if name in RECORDS
-            else [*traces.words, *([] if is_customer(name) or link(name) else bare)]
-        ):
-            tests.append(contains.format(f"lower({text})"))
+        lower = f"lower({text})"
+        for word in traces.hints if name in RECORDS else traces.words:
+            tests.append(contains.format(lower))
             values.append(word)
+        for customer in sorted(person.ids - person.telling):
+            # A number or a plain word: only in texts in which something says customer.
+            says = " or ".join(contains.format(lower) for _ in _SAYING_CUSTOMER)
+            tests.append(f"({contains.format(lower)} and ({says}))")
+            values.extend((customer.lower(), *_SAYING_CUSTOMER))
     return " or ".join(tests), values
 
 

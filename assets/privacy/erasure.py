@@ -54,19 +54,22 @@ class Outcome:
 
 
 @contextmanager
-def held(home: Home) -> Iterator[None]:
-    """Holds the home's one erasure lock.
+def held(home: Home, *, shared: bool = False) -> Iterator[None]:
+    """Holds the home's one erasure lock; `shared`, so that no erasure begins, but others that share it may go on.
 
     Raises:
         ErasureBusyError: another process holds it.
     """
+    if shared and not home.root.exists():
+        yield
+        return
     home.privacy.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (home.privacy / "lock").open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ErasureBusyError(
-                f"another erasure in {home.root} is under way; wait until it has ended"
+                f"{home.root} is in use by an erasure or an export; wait until it has ended"
             ) from None
         yield
 

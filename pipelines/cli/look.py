@@ -41,10 +41,13 @@ def export(
     Who has withdrawn since the plan was made is held back.
     """
     from assets.clock import Clock
+    from assets.privacy.erasure import held
     from pipelines.export import export_plan
 
-    settings = Settings.from_env(landing=landing)
-    written = export_plan(settings.home, plan_day(day, today()), to, Clock().now())
+    settings, planned = Settings.from_env(landing=landing), plan_day(day, today())
+    # No erasure while a file with names is written: it would miss it.
+    with held(settings.home, shared=True):
+        written = export_plan(settings.home, planned, to, Clock().now())
     if as_json:
         print_json({"rows": written.rows, "stopped": written.stopped, "to": to})
     else:

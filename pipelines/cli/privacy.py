@@ -76,6 +76,7 @@ def subject_export(
 ) -> None:
     """All data held about a person, as one JSON document he can be given."""
     from assets.clock import Clock
+    from assets.privacy.erasure import held
     from assets.privacy.exports import remember
     from assets.privacy.subject import held_about
     from assets.privacy.suppression import SECRET
@@ -89,8 +90,10 @@ def subject_export(
         return
     if to.is_dir():
         raise ValueError(f"'{to}' is a folder; name a file in it, for example {to}/subject.json")
-    replace_bytes(to, text.encode(), SECRET)
-    remember(settings.home, to)
+    with held(settings.home, shared=True):
+        # Before it is written: an erasure must find every file that may hold somebody.
+        remember(settings.home, to)
+        replace_bytes(to, text.encode(), SECRET)
     stdout.print(f"written to {to}")
 
 
