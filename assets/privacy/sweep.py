@@ -61,7 +61,7 @@ def files(home: Home) -> dict[str, list[Found]]:
     """Every regular file of each layer. Links are not followed; other shops and the erasure's own notes are left out."""
     found: dict[str, list[Found]] = {layer: [] for layer in LAYERS}
     inside = home.landing.is_relative_to(home.root)
-    for path in _walk(home.landing, ()):
+    for path in _walk(home.landing, (home.root,)):
         label = path.relative_to(home.root) if inside else path
         found["landing"].append(Found("landing", path, str(label)))
     for path in _walk(home.root, (home.landing, home.privacy, home.shops)):
