@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Home:
-    """Paths below one home folder (`SENDPLAN_HOME`). `landing` may lie elsewhere; it is never written.
+    """Paths below one home folder (`SENDPLAN_HOME`). `landing` may lie elsewhere; only `assets.privacy` writes there.
 
     Attributes:
         root: the home folder.
@@ -64,6 +64,21 @@ class Home:
     def marketing(self) -> Path:
         """The read-only DuckDB file for marketers, swapped in by an atomic rename."""
         return self.root / "marketing.duckdb"
+
+    @property
+    def privacy(self) -> Path:
+        """What is kept so that erased people stay erased; readable by its owner alone."""
+        return self.root / "privacy"
+
+    @property
+    def erasures(self) -> Path:
+        """Proofs of erasures, without personal data: `<date>-<short hash>.json`."""
+        return self.root / "erasures"
+
+    @property
+    def shops(self) -> Path:
+        """Homes of other shops: people there are other people, whatever their ids."""
+        return self.root / "shops"
 
     @property
     def dagster(self) -> Path:

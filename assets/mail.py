@@ -17,8 +17,8 @@ from assets.plan_columns import column_schema, plan_columns
 from mail.subjects import render_subjects
 from mail.variables import with_variables
 
-# No subject: it may hold a name, and the event log keeps what it is told.
-PREVIEW_COLUMNS = ("customer_id", "message_key", "subject_variant", "send_at_local", "explanation")
+# No ids, and no subject, which may hold a name: the event log keeps what it is told.
+PREVIEW_COLUMNS = ("message_key", "subject_variant", "send_at_local", "explanation")
 DECIMALS = 6
 DEADLINE = "0 2 * * *"
 """When the plan's sends begin (UTC)."""

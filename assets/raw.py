@@ -165,9 +165,7 @@ def _metadata(
     home: Home, table: Table, rows: pl.LazyFrame, report: IngestReport
 ) -> dict[str, dg.MetadataValue | int | str | list[str]]:
     facts = report.tables[table.name]
-    public = [column.name for column in table.columns if not column.personal]
-    preview = rows.select(public).head(PREVIEW_ROWS).collect()
-    filled = [name for name in public if preview[name].null_count() < preview.height]
+    preview = _summary(table, rows) if "customer_id" in table.names else _first_rows(rows)
     quarantine = (
         pl.read_parquet(quarantine_path(home, table.name))
         .group_by("kind", "column", "rule")
@@ -181,10 +179,11 @@ def _metadata(
         "values_repaired": facts.values_repaired,
         "duplicates": facts.duplicates,
         "superseded": facts.superseded,
+        "erased": facts.erased,
         "files": facts.files,
         "files_read": facts.files_read,
         "unknown_columns": list(facts.unknown_columns),
-        "preview": dg.MetadataValue.md(_markdown(preview.select(filled))),
+        "preview": dg.MetadataValue.md(_markdown(preview)),
         "quarantine": dg.MetadataValue.md(_markdown(quarantine)),
         "warnings": list(report.warnings),
     }
@@ -195,6 +194,22 @@ def _metadata(
         metadata["days_written"] = [day.isoformat() for day in facts.days_written]
         metadata["days_reopened"] = [day.isoformat() for day in facts.days_reopened]
     return metadata
+
+
+def _first_rows(rows: pl.LazyFrame) -> pl.DataFrame:
+    """A few rows, without the columns that are empty in them."""
+    preview = rows.head(PREVIEW_ROWS).collect()
+    return preview.select(column for column in preview if column.null_count() < preview.height)
+
+
+def _summary(table: Table, rows: pl.LazyFrame) -> pl.DataFrame:
+    """How far each column is filled: of tables about people no row is shown, as the event log keeps what it is told."""
+    counts = rows.select(pl.len().alias("\x00rows"), pl.all().count()).collect().row(0, named=True)
+    return pl.DataFrame(
+        [(name, counts[name], counts[name] / max(counts["\x00rows"], 1)) for name in table.names],
+        schema={"column": pl.String, "filled": pl.Int64, "share": pl.Float64},
+        orient="row",
+    ).with_columns(pl.col("share").round(4))
 
 
 def _markdown(frame: pl.DataFrame) -> str:

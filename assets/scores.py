@@ -136,5 +136,6 @@ def _versioned(scores: pl.DataFrame, version: Version, key: list[str] | None = N
 def _output(scores: pl.DataFrame, column: str) -> dg.Output[pl.DataFrame]:
     """The table with a preview and the spread of its main column."""
     spread = scores.select(pl.col(column)).describe()
-    preview = scores.select(pl.exclude("p_open_by_hour"))
+    # No ids: the event log keeps what it is told.
+    preview = scores.select(pl.exclude("customer_id", "p_open_by_hour"))
     return dg.Output(scores, metadata={"preview": table(preview), column: table(spread)})

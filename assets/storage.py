@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 
 
-def replace_bytes(path: Path, content: bytes) -> bool:
-    """Writes `content` to `path` in one step, unless it already stands there.
+def replace_bytes(path: Path, content: bytes, mode: int = 0o644) -> bool:
+    """Writes `content` to `path` in one step with access rights `mode`, unless it already stands there.
 
     Returns:
         Whether the file was written.
@@ -21,7 +21,7 @@ def replace_bytes(path: Path, content: bytes) -> bool:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

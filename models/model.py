@@ -10,7 +10,7 @@ in training travel inside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -76,3 +76,14 @@ def require(frame: pl.DataFrame, columns: Iterable[str], model: str) -> None:
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise MissingFeatureError(model, missing)
+
+
+@runtime_checkable
+class RemembersCustomers(Protocol):
+    """A fitted model that keeps something of single customers, and can let go of it."""
+
+    def customers(self) -> frozenset[str]:
+        """Ids of the customers it keeps something of."""
+
+    def without(self, customers: Collection[str]) -> Self:
+        """The same model without these customers; it answers for them as for strangers."""

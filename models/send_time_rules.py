@@ -5,7 +5,8 @@ Here: baselines with the model's frames. Not here: the model (`send_time`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar, Self
 
@@ -154,6 +155,16 @@ class BestHour90d:
             .sort("customer_id", "clock")
         )
         return self
+
+    def customers(self) -> frozenset[str]:
+        """Customers whose rates it keeps."""
+        return frozenset() if self.rates is None else frozenset(self.rates["customer_id"])
+
+    def without(self, customers: Collection[str]) -> Self:
+        """The same rule without the rates of these customers."""
+        if self.rates is None:
+            return self
+        return replace(self, rates=self.rates.filter(~pl.col("customer_id").is_in(sorted(customers))))
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         """As `SendTimeModel.predict`; hours and customers without sends have the shop's rate."""

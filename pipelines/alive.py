@@ -14,6 +14,18 @@ from pathlib import Path
 import dagster as dg
 
 SUFFIX = ".run"
+ERASURE = "erasure"
+"""Stands in the place of a run id while a person is erased."""
+
+AT_WORK = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+class RunInProgressError(RuntimeError):
+    """Something was asked for that must not happen while a run is at work."""
 
 
 @contextmanager
@@ -46,6 +58,32 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         instance.event_log_storage.free_concurrency_slots_for_run(path.stem)
         path.unlink(missing_ok=True)
     return [path.stem for path in dead]
+
+
+@contextmanager
+def no_run_at_work(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Keep runs of the command line from starting in this block.
+
+    Raises:
+        RunInProgressError: a run is at work already; runs whose process died do not count.
+    """
+    bury_dead_runs(instance)
+    with held_while_alive(instance, ERASURE):
+        marks = sorted(_folder(instance).glob(f"*{SUFFIX}"))
+        living = [path.stem for path in marks if path.stem != ERASURE and not _is_free(path)]
+        living += [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=AT_WORK), limit=1)]
+        if living:
+            raise RunInProgressError(
+                f"run {living[0]} is at work; wait until it has ended, or terminate it in `sendplan ui dagster`"
+            )
+        yield
+
+
+def refuse_during_erasure(instance: dg.DagsterInstance) -> None:
+    """Raises `RunInProgressError` while a person is being erased: a run would read what is about to go."""
+    mark = _folder(instance) / f"{ERASURE}{SUFFIX}"
+    if mark.exists() and not _is_free(mark):
+        raise RunInProgressError("a person is being erased; wait until `sendplan forget` has ended")
 
 
 def _is_free(path: Path) -> bool:

@@ -15,6 +15,7 @@ from assets.history import first_event_day
 from assets.home import Home
 from assets.landing.report import quarantined
 from assets.mail_files import MailFolder
+from assets.privacy.journal import Journal
 from assets.registry import Registry
 from assets.training import QUESTIONS
 from pipelines.settings import Settings
@@ -50,6 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_quarantine(home),
         *_models(home),
         *_plans(home),
+        *_erasures(home),
     ]
 
 
@@ -128,3 +130,15 @@ def _plans(home: Home) -> Iterator[Finding]:
     days = sorted(folder.name.partition("=")[2] for folder in home.plans.glob("plan_date=*"))
     found = f"{len(days)}, the last for {days[-1]}" if days else "none"
     yield Finding("plans", bool(days), found, "make one with: sendplan plan --date DATE")
+
+
+def _erasures(home: Home) -> Iterator[Finding]:
+    unfinished = Journal.load(home)
+    if unfinished is None:
+        done = len(list(home.erasures.glob("*.json")))
+        yield Finding("erasures", True, f"{done}: proofs in {home.erasures}" if done else "none")
+        return
+    remedy = f"finish it with: sendplan forget {min(unfinished.person.ids)}"
+    yield Finding(
+        "erasures", False, f"one, begun at {unfinished.started_at:%Y-%m-%d %H:%M}, is not finished", remedy
+    )

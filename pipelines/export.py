@@ -1,13 +1,22 @@
-"""The marketer's export: a day's plan joined with addresses and names, at the last moment and in one place."""
+"""The marketer's export: a day's plan joined with addresses and names, at the last moment and in one place.
+
+Whoever has withdrawn, complained or bounced since the plan was made is held back; so that a withdrawal landed a minute ago
+counts, landing files that no run has taken in yet are read too, without writing anything.
+"""
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from assets.home import Home
+from assets.landing.landed import landed
+from assets.privacy.exports import remember
+from assets.privacy.suppression import Suppression
+from assets.stops import apply_stops, current_stops
 from assets.storage import replace_bytes, replace_parquet
 
 PERSONAL = ("email", "first_name", "last_name")
@@ -19,8 +28,21 @@ class ExportError(ValueError):
     """The plan is not there, or the file's name does not say a known format."""
 
 
-def export_plan(home: Home, day: date, to: Path) -> int:
-    """Write the plan of `day` to `to` (.csv, .parquet or .jsonl) and return the number of rows.
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        rows: rows in the file.
+        stopped: sends held back because of what has happened since the plan was made.
+    """
+
+    rows: int
+    stopped: int
+
+
+def export_plan(home: Home, day: date, to: Path, now: datetime) -> Exported:
+    """Write the plan of `day`, as it may be sent at `now`, to `to` (.csv, .parquet or .jsonl).
 
     In CSV, lists are joined with "|", and a text that a spreadsheet would take for a formula gets an apostrophe before it:
     names come from sign-up forms.
@@ -38,13 +60,19 @@ def export_plan(home: Home, day: date, to: Path) -> int:
             f"there is no plan for {day} in {home.plans}; make it with: sendplan plan --date {day}"
         )
     people = pl.read_parquet(home.raw / "customers.parquet", columns=["customer_id", *PERSONAL])
-    frame = pl.read_parquet(plan).join(people, on="customer_id", how="left", maintain_order="left")
+    planned = pl.read_parquet(plan)
+    stopped = apply_stops(planned, _stops(home, now))
+    frame = stopped.join(people, on="customer_id", how="left", maintain_order="left")
+    frame = frame.filter(~Suppression.load(home).is_his(frame.select("customer_id", "email")))
     frame = frame.select(
         "plan_date", "customer_id", *PERSONAL, pl.exclude("plan_date", "customer_id", *PERSONAL)
     )
+    exported = Exported(frame.height, int((planned["action"] != stopped["action"]).sum()))
+    # Before it is written: an erasure must find every file that may hold somebody.
+    remember(home, to)
     if to.suffix == ".parquet":
         replace_parquet(to, frame)
-        return frame.height
+        return exported
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
     if to.suffix == ".csv":
         frame = frame.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join("|"))
@@ -53,7 +81,15 @@ def export_plan(home: Home, day: date, to: Path) -> int:
         )
     text = frame.write_csv() if to.suffix == ".csv" else frame.write_ndjson()
     replace_bytes(to, text.encode())
-    return frame.height
+    return exported
+
+
+def _stops(home: Home, now: datetime) -> pl.DataFrame:
+    """Who must not be mailed, by all that is known at `now`."""
+    plans = [pl.scan_parquet(path, glob=False) for path in sorted(home.plans.glob("*/send_plan.parquet"))]
+    planned = [plan.select("message_id", "customer_id") for plan in plans]
+    consents, events = (landed(home, table, now, history=False) for table in ("consents", "events"))
+    return current_stops(consents, events, pl.concat(planned))
 
 
 def _as_text(column: str) -> pl.Expr:

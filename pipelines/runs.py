@@ -15,7 +15,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.alive import bury_dead_runs, held_while_alive
+from pipelines.alive import bury_dead_runs, held_while_alive, refuse_during_erasure
 from pipelines.failures import RunFailedError
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -44,6 +44,7 @@ def run_job(
 
     Raises:
         RunFailedError: a step failed or a blocking check did not pass.
+        RunInProgressError: a person is being erased.
     """
     resolved = definitions.resolve_job_def(job)
     run_id = str(uuid.uuid4())
@@ -55,6 +56,7 @@ def run_job(
     instance.add_event_listener(run_id, _follow(on_step, total=len(steps)))
     bury_dead_runs(instance)
     with held_while_alive(instance, run_id), _silent():
+        refuse_during_erasure(instance)
         result = resolved.execute_in_process(
             partition_key=day.isoformat() if day else None,
             instance=instance,

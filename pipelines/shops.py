@@ -25,7 +25,7 @@ def home_of_shop(root: Path, landing: Path) -> Home:
     if owner is None or owner == landing:
         return Home(root, landing)
     name = f"{landing.name}-{hashlib.sha256(str(landing).encode()).hexdigest()[:6]}"
-    return Home(root / "shops" / name, landing)
+    return Home(Home(root, landing).shops / name, landing)
 
 
 def claim(home: Home) -> None:

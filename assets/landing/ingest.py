@@ -30,6 +30,7 @@ from assets.landing.manifest import FileEntry, Manifest, TableState
 from assets.landing.merging import FILE, Merged, contested_ids, merge, settle
 from assets.landing.reading import ROW, FileRejectedError, read
 from assets.landing.report import IngestReport, TableReport
+from assets.privacy.suppression import Suppression, without_erased
 from assets.storage import replace_parquet
 
 __all__ = ["IngestReport", "LandingError", "TableReport", "ingest"]
@@ -56,10 +57,13 @@ def ingest(home: Home, now: datetime) -> IngestReport:
     """
     discovery = discover(home.landing)
     previous = Manifest.load(manifest_path(home))
+    suppression = Suppression.load(home)
     states, reports = {}, {}
     for name, table in TABLES.items():
         before = previous.tables.get(name, TableState())
-        states[name], reports[name] = _ingest_table(home, table, discovery.files[name], before, now)
+        states[name], reports[name] = _ingest_table(
+            home, table, discovery.files[name], before, now, suppression
+        )
     Manifest(tables=states).save(manifest_path(home))
     _forget_checkpoints(home, states)
     return IngestReport(tables=reports, warnings=(*discovery.warnings, *_repeated_columns(states)))
@@ -75,9 +79,14 @@ def _repeated_columns(states: Mapping[str, TableState]) -> list[str]:
 
 
 def _ingest_table(
-    home: Home, table: Table, files: list[LandingFile], before: TableState, now: datetime
+    home: Home,
+    table: Table,
+    files: list[LandingFile],
+    before: TableState,
+    now: datetime,
+    suppression: Suppression,
 ) -> tuple[TableState, TableReport]:
-    entries, was_read = _entries(home, table, files, before, now)
+    entries, was_read = _entries(home, table, files, before, now, suppression)
     changed = was_read | (before.files.keys() ^ entries.keys())
     changed |= {
         path for path in entries if path in before.files and entries[path].sha256 != before.files[path].sha256
@@ -98,7 +107,12 @@ def _ingest_table(
 
 
 def _entries(
-    home: Home, table: Table, files: list[LandingFile], before: TableState, now: datetime
+    home: Home,
+    table: Table,
+    files: list[LandingFile],
+    before: TableState,
+    now: datetime,
+    suppression: Suppression,
 ) -> tuple[dict[str, FileEntry], set[str]]:
     """The entry of each file, and the paths of those that had to be read."""
     known = {
@@ -110,7 +124,7 @@ def _entries(
     for file in files:
         sha256 = _hash(file, before.files.get(file.path))
         if sha256 not in known:
-            known[sha256] = _check_file(home, table, file, sha256, now)
+            known[sha256] = _check_file(home, table, file, sha256, now, suppression)
             was_read.add(file.path)
         entries[file.path] = known[sha256].model_copy(update={"size": file.size, "mtime_ns": file.mtime_ns})
     return entries, was_read
@@ -134,8 +148,10 @@ def _hash(file: LandingFile, entry: FileEntry | None) -> str:
     return digest.hexdigest()
 
 
-def _check_file(home: Home, table: Table, file: LandingFile, sha256: str, now: datetime) -> FileEntry:
-    """Checks one file and stores its rows."""
+def _check_file(
+    home: Home, table: Table, file: LandingFile, sha256: str, now: datetime, suppression: Suppression
+) -> FileEntry:
+    """Checks one file and stores its rows, but for those of people who have been erased."""
     _mark_unfinished(home)
     rejection: str | None = None
     unknown: tuple[str, ...] = ()
@@ -147,16 +163,18 @@ def _check_file(home: Home, table: Table, file: LandingFile, sha256: str, now: d
         unknown, repeated = source.unknown, source.repeated
     except FileRejectedError as error:
         checked, rejection, rows_read = _reject(error, table), error.reason, 0
+    good, rejected, rows_erased = without_erased(checked.good, checked.rejected, suppression)
     checkpoint = Checkpoint.of(home, table.name, sha256)
-    replace_parquet(checkpoint.rejected, checked.rejected)
-    replace_parquet(checkpoint.good, checked.good)
-    days = checked.good["occurred_at"].dt.date().unique().sort() if table.keep is Keep.EARLIEST else ()
+    replace_parquet(checkpoint.rejected, rejected)
+    replace_parquet(checkpoint.good, good)
+    days = good["occurred_at"].dt.date().unique().sort() if table.keep is Keep.EARLIEST else ()
     return FileEntry(
         sha256=sha256,
         size=file.size,
         mtime_ns=file.mtime_ns,
         rows_read=rows_read,
-        rows_good=checked.good.height,
+        rows_good=good.height,
+        rows_erased=rows_erased,
         days=tuple(days),
         rejection=rejection,
         unknown_columns=unknown,
@@ -318,6 +336,7 @@ def _report(
         rows_kept=rows_good - merged.duplicates - merged.superseded - merged.rejected.height,
         duplicates=merged.duplicates,
         superseded=merged.superseded,
+        erased=sum(entry.rows_erased for entry in entries.values()),
         quarantined=_count_by_rule(quarantine, "row"),
         repaired=_count_by_rule(quarantine, "value"),
         unknown_columns=tuple(sorted({name for entry in entries.values() for name in entry.unknown_columns})),

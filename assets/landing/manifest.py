@@ -18,6 +18,7 @@ class FileEntry(BaseModel):
         size, mtime_ns: while both are the same, the content is taken to be the same.
         rows_read: rows found in it.
         rows_good: rows that keep the contract.
+        rows_erased: rows of people who have been erased; they are stored nowhere.
         days: UTC days of its good rows, for events.
         rejection: why no row of it can be used, or None.
         unknown_columns: columns the contract does not know.
@@ -32,6 +33,7 @@ class FileEntry(BaseModel):
     mtime_ns: int
     rows_read: int = 0
     rows_good: int = 0
+    rows_erased: int = 0
     days: tuple[date, ...] = ()
     rejection: str | None = None
     unknown_columns: tuple[str, ...] = ()

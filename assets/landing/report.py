@@ -21,6 +21,7 @@ class TableReport(BaseModel):
         rows_kept: rows in `raw/`.
         duplicates: rows that repeat another one exactly.
         superseded: rows that a newer file replaces.
+        erased: rows of people who have been erased, left out before anything is written.
         quarantined: rows in quarantine, by the rule they break.
         repaired: values in quarantine whose row went on without them, by rule.
         unknown_columns: columns the contract does not know, ignored.
@@ -39,6 +40,7 @@ class TableReport(BaseModel):
     rows_kept: int = 0
     duplicates: int = 0
     superseded: int = 0
+    erased: int = 0
     quarantined: dict[str, int] = Field(default_factory=dict)
     repaired: dict[str, int] = Field(default_factory=dict)
     unknown_columns: tuple[str, ...] = ()

@@ -163,19 +163,22 @@ def _why_then() -> pl.Expr:
 
 
 def explain_sends(sends: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
-    """Adds `explanation` to chosen rows: why this message; why this offer; why then.
+    """Adds `explanation` to chosen rows: why this message; whether without behaviour; why this offer; why then.
 
     Args:
         sends: the decision with its facts: subject_product_name, subject_category, offer_label,
-            discount_share, price_sensitivity, min_price_sensitivity, send_time_basis, days_since_last_order, the is_
-            flags.
+            discount_share, price_sensitivity, min_price_sensitivity, send_time_basis, days_since_last_order,
+            profiling_allowed, the is_ flags.
         messages: message_key, name, explanations.
 
     Raises:
         ValueError: a template that names an unknown fact.
     """
+    generic = pl.when(~pl.col("profiling_allowed")).then(
+        pl.lit("chosen without their behaviour, as they do not allow profiling")
+    )
     test = pl.when(~pl.col("is_best_message")).then(pl.lit("tried in place of the message valued most"))
-    clauses = [_why_this_message(messages), test, _why_this_offer(), _why_then()]
+    clauses = [_why_this_message(messages), generic, test, _why_this_offer(), _why_then()]
     sentence = pl.concat_str(clauses, separator="; ", ignore_nulls=True)
     return sends.with_columns(explanation=sentence + ".")
 

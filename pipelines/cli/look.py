@@ -36,15 +36,26 @@ def export(
     landing: Landing = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a day's plan with e-mail addresses and names, for people who send or check it."""
+    """Write a day's plan with e-mail addresses and names, for people who send or check it.
+
+    Who has withdrawn since the plan was made is held back.
+    """
+    from assets.clock import Clock
+    from assets.privacy.erasure import held
     from pipelines.export import export_plan
 
-    settings = Settings.from_env(landing=landing)
-    written = export_plan(settings.home, plan_day(day, today()), to)
+    settings, planned = Settings.from_env(landing=landing), plan_day(day, today())
+    # No erasure while a file with names is written: it would miss it.
+    with held(settings.home, shared=True):
+        written = export_plan(settings.home, planned, to, Clock().now())
     if as_json:
-        print_json({"rows": written, "to": to})
+        print_json({"rows": written.rows, "stopped": written.stopped, "to": to})
     else:
-        stdout.print(f"{written} rows written to {to}")
+        stdout.print(f"{written.rows} rows written to {to}")
+        if written.stopped:
+            stdout.print(
+                f"{written.stopped} sends are held back: withdrawn, complained or bounced since the plan was made"
+            )
 
 
 def ui(

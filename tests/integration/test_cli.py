@@ -14,7 +14,18 @@ from planned_shop import DAY, LATER, SENDPLAN, WEEK, Shop
 
 from assets.training import QUESTIONS
 
-COMMANDS = ("demo", "simulate", "import", "plan", "train", "export", "ui", "doctor")
+COMMANDS = (
+    "demo",
+    "simulate",
+    "import",
+    "plan",
+    "train",
+    "export",
+    "ui",
+    "doctor",
+    "forget",
+    "subject-export",
+)
 
 
 def test_help_lists_the_commands_without_loading_the_libraries(tmp_path: Path) -> None:
@@ -98,16 +109,20 @@ def test_export_joins_addresses_and_adds_no_row(
     file = tmp_path / "to" / f"plan{suffix}"
     said = sendplan("export", "--date", DAY, "--to", file, "--json", home=shop.home.root)
     plan = shop.plan()
-    assert (said.code, said.json) == (0, {"rows": plan.height, "to": str(file)})
+    assert (said.code, said.json["rows"], said.json["to"]) == (0, plan.height, str(file))
     read = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}[suffix]
     exported = read(file, infer_schema_length=None) if suffix != ".parquet" else read(file)
     people = pl.read_parquet(shop.home.landing / "customers.parquet")
     addresses = dict(people.select("customer_id", "email").iter_rows())
     assert exported["customer_id"].to_list() == plan["customer_id"].to_list()
     assert exported["email"].to_list() == [addresses[customer] for customer in plan["customer_id"]]
-    assert exported["subject"].to_list() == plan["subject"].to_list()
+    # Who has unsubscribed, complained or bounced since that day is held back.
+    is_same = exported["action"] == plan["action"]
+    assert (~is_same).sum() == said.json["stopped"]
+    assert set(exported.filter(~is_same)["action"]) <= {"hold"}
+    assert exported.filter(is_same)["subject"].to_list() == plan.filter(is_same)["subject"].to_list()
     shown = exported["product_ids"].str.split("|") if suffix == ".csv" else exported["product_ids"]
-    assert shown.to_list() == plan["product_ids"].to_list()
+    assert shown.filter(is_same).to_list() == plan.filter(is_same)["product_ids"].to_list()
 
 
 @pytest.mark.parametrize(

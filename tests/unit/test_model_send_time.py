@@ -301,3 +301,16 @@ def test_one_more_open_raises_the_customers_level_and_all_are_probabilities(
 @cache
 def _model() -> SendTimeModel:
     return SendTimeModel().fit(world())
+
+
+def test_a_rule_that_keeps_customers_lets_go_of_one_and_of_nobody_else() -> None:
+    rule = BestHour90d().fit(world())
+    assert {"c000", "c001"} <= rule.customers()
+    without = rule.without({"c000"})
+    assert without.customers() == rule.customers() - {"c000"}
+    assert b"c000" not in pickle.dumps(without)
+    asked = profile(world().filter(pl.col("customer_id") != "c000"))
+    assert_frame_equal(without.predict(asked), rule.predict(asked))
+    stranger = without.predict(profile(world().filter(pl.col("customer_id") == "c000")))
+    assert stranger["basis"].to_list() == ["population"]
+    assert BestHour90d().without({"c000"}).customers() == frozenset()

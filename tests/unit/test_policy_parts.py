@@ -491,6 +491,17 @@ def test_a_send_is_explained_by_its_own_facts() -> None:
     assert row["layout"] == "hero" or row["content_ids"]
 
 
+def test_a_send_to_who_refuses_profiling_says_that_it_is_generic() -> None:
+    inputs = one()
+    allowing = decide(inputs, CONFIG).row(0, named=True)
+    objecting = inputs.feat_eligibility.with_columns(profiling_allowed=False)
+    row = decide(replace(inputs, feat_eligibility=objecting), CONFIG).row(0, named=True)
+    assert (allowing["action"], row["action"]) == ("send", "send")
+    clause = "; chosen without their behaviour, as they do not allow profiling; "
+    assert clause in row["explanation"]
+    assert "profiling" not in allowing["explanation"]
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
