@@ -40,26 +40,15 @@ stages as (
 
 ),
 
-observed_segments as (
-
-    select
-        *,
-        lag(segment) over (partition by customer_id, as_of order by observed_on) as earlier_segment
-    from {{ ref('int_customer_segments_as_of') }}
-
-),
-
 segments as (
 
     select
         customer_id,
         as_of,
-        max(segment) filter (where observed_on = as_of) as segment,
-        max(observed_on) filter (where earlier_segment is null or earlier_segment <> segment) as segment_since,
-        list(struct_pack(segment := segment, since := observed_on) order by observed_on) filter (
-            where earlier_segment is null or earlier_segment <> segment
-        ) as segment_history
-    from observed_segments
+        arg_max(segment, observed_on) as segment,
+        max(observed_on) as segment_since,
+        list(struct_pack(segment := segment, since := observed_on) order by observed_on) as segment_history
+    from {{ ref('int_customer_segments_as_of') }}
     group by customer_id, as_of
 
 ),

@@ -1,6 +1,108 @@
-with affinities as (
+with interactions as (
 
-    select * from {{ ref('int_customer_affinity_as_of') }}
+    select * from {{ ref('feat_interactions') }}
+
+),
+
+products as (
+
+    select * from {{ ref('dim_products') }}
+
+),
+
+reads as (
+
+    select * from {{ ref('int_content_reads_as_of') }}
+
+),
+
+topics as (
+
+    select
+        content_id,
+        unnest(topics) as topic
+    from {{ ref('dim_contents') }}
+
+),
+
+shelves as (
+
+    select
+        interactions.customer_id,
+        interactions.as_of,
+        products.category,
+        products.subcategory,
+        products.brand,
+        grouping(products.category) = 0 as is_category,
+        grouping(products.subcategory) = 0 as is_subcategory,
+        {{ stable_sum('interactions.weight') }} as weight
+    from interactions
+    inner join products on interactions.product_id = products.product_id
+    group by grouping sets (
+        (interactions.customer_id, interactions.as_of, products.category),
+        (interactions.customer_id, interactions.as_of, products.subcategory),
+        (interactions.customer_id, interactions.as_of, products.brand)
+    )
+
+),
+
+weights as (
+
+    select
+        customer_id,
+        as_of,
+        case when is_category then 'category' when is_subcategory then 'subcategory' else 'brand' end as kind,
+        case when is_category then category when is_subcategory then subcategory else brand end as value,
+        weight
+    from shelves
+    union all
+    select
+        reads.customer_id,
+        reads.as_of,
+        'topic' as kind,
+        topics.topic as value,
+        {{ stable_sum('reads.read_weight') }} as weight
+    from reads
+    inner join topics on reads.content_id = topics.content_id
+    group by reads.customer_id, reads.as_of, topics.topic
+
+),
+
+known as (
+
+    select * from weights where value is not null and weight > 0
+
+),
+
+totals as (
+
+    select
+        customer_id,
+        as_of,
+        kind,
+        {{ stable_sum('weight') }} as weight
+    from known
+    group by customer_id, as_of, kind
+
+),
+
+ranked as (
+
+    select
+        known.customer_id,
+        known.kind,
+        known.value,
+        known.as_of,
+        known.weight,
+        known.weight / totals.weight as share,
+        cast(row_number() over (
+            partition by known.customer_id, known.as_of, known.kind order by known.weight desc, known.value
+        ) as integer) as rank
+    from known
+    inner join totals
+        on known.customer_id = totals.customer_id
+        and known.as_of = totals.as_of
+        and known.kind = totals.kind
 
 )
 
@@ -12,6 +114,6 @@ select
     weight,
     share,
     rank
-from affinities
+from ranked
 where rank <= {{ var('affinity_top') }}
 order by as_of, customer_id, kind, rank

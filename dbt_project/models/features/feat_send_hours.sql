@@ -5,12 +5,6 @@ with customers as (
 
 ),
 
-profiles as (
-
-    select * from {{ ref('dim_customers') }}
-
-),
-
 outcomes as (
 
     select * from {{ ref('int_message_outcomes_as_of') }}
@@ -38,15 +32,14 @@ sends as (
         customer_id,
         as_of,
         hour_of_week,
-        count(*) as n_sent,
-        count(*) filter (where first_human_open_at <= {{ days_after('sent_at', 1) }}) as n_opened_24h,
-        count(*) filter (where first_click_at <= {{ days_after('sent_at', 1) }}) as n_clicked_24h,
+        1 as n_sent,
+        cast(coalesce(first_human_open_at <= {{ days_after('sent_at', 1) }}, false) as integer) as n_opened_24h,
+        cast(coalesce(first_click_at <= {{ days_after('sent_at', 1) }}, false) as integer) as n_clicked_24h,
         0 as n_opens,
         0 as n_visits
     from outcomes
     where sent_at < {{ days_before('as_of', 1) }}
         and sent_at >= {{ days_before('as_of', var('send_hours_days')) }}
-    group by customer_id, as_of, hour_of_week
 
 ),
 
@@ -55,19 +48,17 @@ opens as (
     select
         customers.customer_id,
         customers.as_of,
-        {{ hour_of_week(local_time('responses.occurred_at', 'profiles.timezone')) }} as hour_of_week,
+        {{ hour_of_week(local_time('responses.occurred_at', 'customers.timezone')) }} as hour_of_week,
         0 as n_sent,
         0 as n_opened_24h,
         0 as n_clicked_24h,
-        count(*) as n_opens,
+        1 as n_opens,
         0 as n_visits
     from responses
     inner join customers
         on responses.customer_id = customers.customer_id
         and responses.occurred_at < customers.as_of
         and responses.occurred_at >= {{ days_before('customers.as_of', var('send_hours_days')) }}
-    inner join profiles on responses.customer_id = profiles.customer_id
-    group by all
 
 ),
 
@@ -76,19 +67,17 @@ visits as (
     select
         customers.customer_id,
         customers.as_of,
-        {{ hour_of_week(local_time('site_events.occurred_at', 'profiles.timezone')) }} as hour_of_week,
+        {{ hour_of_week(local_time('site_events.occurred_at', 'customers.timezone')) }} as hour_of_week,
         0 as n_sent,
         0 as n_opened_24h,
         0 as n_clicked_24h,
         0 as n_opens,
-        count(*) as n_visits
+        1 as n_visits
     from site_events
     inner join customers
         on site_events.customer_id = customers.customer_id
         and site_events.known_at < customers.as_of
         and site_events.occurred_at >= {{ days_before('customers.as_of', var('send_hours_days')) }}
-    inner join profiles on site_events.customer_id = profiles.customer_id
-    group by all
 
 ),
 

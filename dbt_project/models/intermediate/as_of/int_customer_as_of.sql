@@ -21,6 +21,7 @@ known as (
     select
         customers.customer_id,
         customers.person_id,
+        customers.timezone,
         dates.as_of,
         customers.signed_up_at is null as is_undated,
         case when customers.signed_up_at < dates.as_of then customers.signed_up_at end as signed_up_at,
@@ -37,6 +38,7 @@ select
     known.customer_id,
     known.as_of,
     known.person_id,
+    known.timezone,
     {# Of several customers with one address the longest known who has given consent is mailed. #}
     row_number() over (
         partition by known.as_of, known.person_id

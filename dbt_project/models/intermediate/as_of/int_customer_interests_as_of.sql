@@ -1,6 +1,6 @@
 with affinities as (
 
-    select * from {{ ref('int_customer_affinity_as_of') }}
+    select * from {{ ref('feat_affinity') }}
 
 )
 

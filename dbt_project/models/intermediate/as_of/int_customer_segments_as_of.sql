@@ -99,6 +99,15 @@ observed as (
         and points.as_of = placed.as_of
         and points.observed_on = placed.observed_on
 
+),
+
+named as (
+
+    select
+        *,
+        lifecycle_stage || coalesce(', ' || spend_tier || ' spend', '') as segment
+    from observed
+
 )
 
 select
@@ -107,5 +116,7 @@ select
     observed_on,
     lifecycle_stage,
     spend_tier,
-    lifecycle_stage || coalesce(', ' || spend_tier || ' spend', '') as segment
-from observed
+    segment
+from named
+{# Only what has changed since the observation before. #}
+qualify segment is distinct from lag(segment) over (partition by customer_id, as_of order by observed_on)
