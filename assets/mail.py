@@ -2,7 +2,6 @@
 
 import os
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -90,24 +89,25 @@ def one_row_per_customer(send_plan: pl.DataFrame) -> dg.AssetCheckResult:
     group_name="plan",
     partitions_def=daily,
     backfill_policy=one_day_per_run,
-    deps=[send_plan],
+    deps=[send_plan, "dim_customer_profile"],
     owners=MARKETING,
     kinds={"duckdb"},
-    code_version="1",
+    code_version="2",
     pool="marketing",
 )
 def marketing_database(home: dg.ResourceParam[Home]) -> dg.MaterializeResult[None]:
-    """`marketing.duckdb` with table `send_plan`, every published day in it; readers never meet a lock."""
-    counts = publish(home.plans, home.marketing)
+    """`marketing.duckdb`: `send_plan`, every published day, and `customer_profile` of the newest; readers never meet a lock."""
+    counts = publish(home)
     return dg.MaterializeResult(metadata={"days": table(counts.sort("plan_date", descending=True))})
 
 
-def publish(plans: Path, database: Path) -> pl.DataFrame:
-    """Build the database aside from all published plans and swap it in by a rename.
+def publish(home: Home) -> pl.DataFrame:
+    """Build the database aside from all published plans and the newest profiles, and swap it in by a rename.
 
     Returns:
         plan_date, customers, sends: one row per day in it.
     """
+    plans, database = home.plans, home.marketing
     aside = database.with_name(f".{database.name}.{os.getpid()}")
     aside.unlink(missing_ok=True)
     with duckdb.connect(str(aside)) as connection:
@@ -120,6 +120,12 @@ def publish(plans: Path, database: Path) -> pl.DataFrame:
             "select plan_date, count(*) as customers, count(*) filter (action = 'send') as sends "
             "from send_plan group by plan_date"
         ).pl()
+        newest = home.features(counts["plan_date"].max()) / "dim_customer_profile.parquet"
+        if newest.is_file():
+            connection.execute(
+                "create table customer_profile as select * from read_parquet(?) order by customer_id",
+                [str(newest)],
+            )
         connection.execute("checkpoint")
     aside.replace(database)
     return counts

@@ -170,6 +170,14 @@ def test_the_marketing_database_holds_the_published_plan(shop: Shop, plan: pl.Da
     assert table.equals(plan.cast(dict(table.schema)))
 
 
+def test_the_marketing_database_shows_a_profile_of_everybody(shop: Shop, plan: pl.DataFrame) -> None:
+    with duckdb.connect(str(shop.home.marketing), read_only=True) as connection:
+        profiles = connection.sql("select * from customer_profile").pl()
+    assert profiles["customer_id"].to_list() == plan["customer_id"].sort().to_list()
+    assert {"stage_history", "segment", "open_triggers", "facts"} <= set(profiles.columns)
+    assert not {"email", "first_name", "last_name"} & set(profiles.columns)
+
+
 def test_the_marketing_database_answers_while_a_plan_is_made(
     replanned: Replanned, plan: pl.DataFrame
 ) -> None:
