@@ -96,7 +96,7 @@ def one_row_per_customer(send_plan: pl.DataFrame) -> dg.AssetCheckResult:
     pool="marketing",
 )
 def marketing_database(home: dg.ResourceParam[Home]) -> dg.MaterializeResult[None]:
-    """`marketing.duckdb`: `send_plan`, every published day, and `customer_profile` of the newest; readers never meet a lock."""
+    """`marketing.duckdb`: `send_plan` of every day, `customer_profile` of the newest; readers never meet a lock."""
     counts = publish(home)
     return dg.MaterializeResult(metadata={"days": table(counts.sort("plan_date", descending=True))})
 
