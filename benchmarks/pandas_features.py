@@ -96,9 +96,15 @@ def known_customers(raw: Path, events: pd.DataFrame, as_of: pd.Timestamp) -> pd.
     first_event_at = events.groupby("customer_id")["occurred_at"].min().reindex(customers.index)
     signed_up_at = customers["signed_up_at"].where(customers["signed_up_at"] < as_of)
     is_known = customers["signed_up_at"].isna() | signed_up_at.notna() | first_event_at.notna()
-    consents = pd.read_parquet(raw / "consents.parquet").query("purpose == 'profiling' and occurred_at < @as_of")
+    consents = pd.read_parquet(raw / "consents.parquet").query(
+        "purpose == 'profiling' and occurred_at < @as_of"
+    )
     # Of two words at one moment the refusal holds.
-    last_word = consents.sort_values(["occurred_at", "granted"], ascending=[True, False]).groupby("customer_id")["granted"].last()
+    last_word = (
+        consents.sort_values(["occurred_at", "granted"], ascending=[True, False])
+        .groupby("customer_id")["granted"]
+        .last()
+    )
     has_behaviour = last_word.reindex(customers.index).astype("boolean").fillna(True).astype(bool)
     first_seen_at = pd.concat([signed_up_at, first_event_at.where(has_behaviour)], axis=1).min(axis=1)
     company = ["company_size", "industry", "job_role"]
@@ -135,7 +141,11 @@ def with_margin(rows: pd.DataFrame, amount: str, catalogue: pd.DataFrame) -> pd.
     """`margin`: the amount less the cost of the units; at the default rate where no cost is known."""
     versions = product_versions(catalogue)[["product_id", "valid_from", "cost"]]
     rows = pd.merge_asof(
-        rows.sort_values("occurred_at"), versions, left_on="occurred_at", right_on="valid_from", by="product_id"
+        rows.sort_values("occurred_at"),
+        versions,
+        left_on="occurred_at",
+        right_on="valid_from",
+        by="product_id",
     )
     return rows.assign(
         margin=(rows[amount] - rows["quantity"] * rows["cost"]).fillna(rows[amount] * DEFAULT_MARGIN_RATE)
@@ -145,9 +155,9 @@ def with_margin(rows: pd.DataFrame, amount: str, catalogue: pd.DataFrame) -> pd.
 def product_versions(catalogue: pd.DataFrame) -> pd.DataFrame:
     """The catalogue's rows by the moment from which they hold."""
     since_always = pd.Timestamp("1900-01-01")
-    return catalogue.assign(valid_from=catalogue["updated_at"].astype("datetime64[us]").fillna(since_always)).sort_values(
-        ["valid_from", "product_id"]
-    )
+    return catalogue.assign(
+        valid_from=catalogue["updated_at"].astype("datetime64[us]").fillna(since_always)
+    ).sort_values(["valid_from", "product_id"])
 
 
 def orders(lines: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -183,7 +193,9 @@ def orders(lines: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
 
 def rhythm(lines: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """Days with orders, and the gaps between them."""
-    days = lines.drop_duplicates(["customer_id", "date"]).sort_values(["customer_id", "date"])[["customer_id", "date"]]
+    days = lines.drop_duplicates(["customer_id", "date"]).sort_values(["customer_id", "date"])[
+        ["customer_id", "date"]
+    ]
     days["gap"] = days.groupby("customer_id")["date"].diff().dt.days
     for speed, half_life in HALF_LIFE_DAYS.items():
         days[f"order_days_decayed_{speed}"] = fixed(0.5 ** ((as_of - days["date"]).dt.days / half_life))
@@ -203,10 +215,14 @@ def rhythm(lines: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     )
 
 
-def refunds(events: pd.DataFrame, catalogue: pd.DataFrame, allowed: pd.Index, as_of: pd.Timestamp) -> pd.DataFrame:
+def refunds(
+    events: pd.DataFrame, catalogue: pd.DataFrame, allowed: pd.Index, as_of: pd.Timestamp
+) -> pd.DataFrame:
     """What was given back."""
     rows = events[(events["event"] == "Order Refunded") & events["customer_id"].isin(allowed)]
-    rows = rows.assign(order_id=rows["order_id"].fillna(rows["event_id"]), quantity=rows["quantity"].fillna(1).abs())
+    rows = rows.assign(
+        order_id=rows["order_id"].fillna(rows["event_id"]), quantity=rows["quantity"].fillna(1).abs()
+    )
     rows["amount"] = (rows["quantity"] * rows["price"].fillna(0)).abs() - rows["discount"].fillna(0)
     rows = with_margin(rows, "amount", catalogue)
     by_customer = rows.groupby("customer_id")
@@ -230,7 +246,12 @@ def message_responses(events: pd.DataFrame) -> pd.DataFrame:
     )
     delivered_at = events[events["event"] == "Email Delivered"].groupby("message_id")["occurred_at"].min()
     rows = events[events["event"].isin(["Email Opened", "Email Link Clicked"])]
-    rows = rows.join(sent[["customer_id", "occurred_at"]].rename(columns={"customer_id": "recipient", "occurred_at": "sent_at"}), on="message_id")
+    rows = rows.join(
+        sent[["customer_id", "occurred_at"]].rename(
+            columns={"customer_id": "recipient", "occurred_at": "sent_at"}
+        ),
+        on="message_id",
+    )
     rows = rows.join(delivered_at.rename("delivered_at"), on="message_id")
     is_after_send = rows["sent_at"] <= rows["occurred_at"]
     arrived_at = rows["delivered_at"].where(rows["delivered_at"] <= rows["occurred_at"], rows["sent_at"])
@@ -240,7 +261,9 @@ def message_responses(events: pd.DataFrame) -> pd.DataFrame:
     is_fast = seconds < np.where(is_click, MACHINE_CLICK_SECONDS, MACHINE_OPEN_SECONDS)
     is_agent = (agent.str.strip() == "Mozilla/5.0") | agent.str.lower().str.contains(MACHINE_AGENTS, na=False)
     is_machine = is_fast | is_agent | rows["event_id"].isin(click_bursts(rows[is_click]))
-    known_at = rows["occurred_at"] + pd.to_timedelta(np.where(is_click, MACHINE_CLICK_BURST_SECONDS, 0), unit="s")
+    known_at = rows["occurred_at"] + pd.to_timedelta(
+        np.where(is_click, MACHINE_CLICK_BURST_SECONDS, 0), unit="s"
+    )
     return rows.assign(
         customer_id=rows["customer_id"].fillna(rows["recipient"].where(is_after_send)),
         is_click=is_click,
@@ -251,10 +274,14 @@ def message_responses(events: pd.DataFrame) -> pd.DataFrame:
 
 def click_bursts(clicks: pd.DataFrame) -> pd.Series:
     """Ids of clicks with another link of the same message clicked within seconds."""
-    clicks = clicks.loc[clicks["message_id"].notna() & clicks["url"].notna(), ["event_id", "message_id", "url", "occurred_at"]]
+    clicks = clicks.loc[
+        clicks["message_id"].notna() & clicks["url"].notna(), ["event_id", "message_id", "url", "occurred_at"]
+    ]
     pairs = clicks.merge(clicks, on="message_id", suffixes=("", "_other"))
     seconds = (pairs["occurred_at"] - pairs["occurred_at_other"]).dt.total_seconds().abs()
-    return pairs.loc[(pairs["url"] != pairs["url_other"]) & (seconds <= MACHINE_CLICK_BURST_SECONDS), "event_id"]
+    return pairs.loc[
+        (pairs["url"] != pairs["url_other"]) & (seconds <= MACHINE_CLICK_BURST_SECONDS), "event_id"
+    ]
 
 
 def identities(events: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
@@ -266,9 +293,14 @@ def identities(events: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
     )
     seen = events[is_link].sort_values(["occurred_at", "event_id"])
     before = seen.groupby(["anonymous_id", seen["occurred_at"].dt.normalize()])["customer_id"].shift()
-    links = seen[before.isna() | (before != seen["customer_id"])].assign(known_at=lambda rows: rows["occurred_at"])
+    links = seen[before.isna() | (before != seen["customer_id"])].assign(
+        known_at=lambda rows: rows["occurred_at"]
+    )
     clicks = responses[
-        responses["is_click"] & ~responses["is_machine"] & responses["anonymous_id"].notna() & responses["customer_id"].notna()
+        responses["is_click"]
+        & ~responses["is_machine"]
+        & responses["anonymous_id"].notna()
+        & responses["customer_id"].notna()
     ]
     columns = ["anonymous_id", "customer_id", "known_at", "event_id"]
     moments = (
@@ -285,7 +317,9 @@ def identities(events: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
 def site_events(events: pd.DataFrame, responses: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """What was done on the site, in sessions, with the person it is known to be of before `as_of`."""
     site = events[events["event"].isin(SITE_EVENTS)]
-    site = site.assign(visitor_id=site["anonymous_id"].fillna(site["customer_id"])).dropna(subset="visitor_id")
+    site = site.assign(visitor_id=site["anonymous_id"].fillna(site["customer_id"])).dropna(
+        subset="visitor_id"
+    )
     site = with_sessions(site.sort_values(["visitor_id", "occurred_at", "event_id"]))
     spans = identities(events, responses)
     spans = spans[["anonymous_id", "valid_from", "known_at", "customer_id"]].sort_values("valid_from")
@@ -320,7 +354,12 @@ def visits(site: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     """Sessions, views, carts, searches, devices."""
     by_customer = site.groupby("customer_id")
     device = site["device"].str.lower()
-    hand_held = site[device.isin(HAND_HELD)].groupby("customer_id").size().reindex(by_customer.size().index, fill_value=0)
+    hand_held = (
+        site[device.isin(HAND_HELD)]
+        .groupby("customer_id")
+        .size()
+        .reindex(by_customer.size().index, fill_value=0)
+    )
     columns = {
         "last_visit_at": by_customer["occurred_at"].max(),
         "mobile_share": ratio(hand_held, by_customer["device"].count()),
@@ -339,7 +378,9 @@ def visits(site: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     return pd.DataFrame(columns).join(device_shares(starts, "site"))
 
 
-def mail(events: pd.DataFrame, responses: pd.DataFrame, allowed: pd.Index, as_of: pd.Timestamp) -> pd.DataFrame:
+def mail(
+    events: pd.DataFrame, responses: pd.DataFrame, allowed: pd.Index, as_of: pd.Timestamp
+) -> pd.DataFrame:
     """Messages, with human opens and clicks."""
     sent = events[events["event"] == "Email Sent"]
     sent = sent.assign(message_id=sent["message_id"].fillna(sent["event_id"]))
@@ -349,7 +390,8 @@ def mail(events: pd.DataFrame, responses: pd.DataFrame, allowed: pd.Index, as_of
     human = known[~known["is_machine"] & known["message_id"].notna()]
     opens, clicks = human[~human["is_click"]], human[human["is_click"]]
     sent = sent.assign(
-        is_opened=sent["message_id"].isin(opens["message_id"]), is_clicked=sent["message_id"].isin(clicks["message_id"])
+        is_opened=sent["message_id"].isin(opens["message_id"]),
+        is_clicked=sent["message_id"].isin(clicks["message_id"]),
     )
     columns = {}
     for days in (7, 30, 90, 180):
@@ -357,23 +399,33 @@ def mail(events: pd.DataFrame, responses: pd.DataFrame, allowed: pd.Index, as_of
         columns[f"n_emails_{days}d"] = recent.size()
         columns[f"n_human_opens_{days}d"] = recent["is_opened"].sum()
         columns[f"n_clicks_{days}d"] = recent["is_clicked"].sum()
-    columns["last_open_at"] = opens[opens["customer_id"].isin(allowed)].groupby("customer_id")["occurred_at"].max()
-    columns["last_click_at"] = clicks[clicks["customer_id"].isin(allowed)].groupby("customer_id")["occurred_at"].max()
+    columns["last_open_at"] = (
+        opens[opens["customer_id"].isin(allowed)].groupby("customer_id")["occurred_at"].max()
+    )
+    columns["last_click_at"] = (
+        clicks[clicks["customer_id"].isin(allowed)].groupby("customer_id")["occurred_at"].max()
+    )
     recent = since(known[known["customer_id"].isin(allowed)], as_of, 180)
-    columns["machine_open_share_180d"] = recent[~recent["is_click"]].groupby("customer_id")["is_machine"].mean()
+    columns["machine_open_share_180d"] = (
+        recent[~recent["is_click"]].groupby("customer_id")["is_machine"].mean()
+    )
     return pd.DataFrame(columns).join(device_shares(recent[~recent["is_machine"]], "mail"), how="outer")
 
 
 def device_shares(rows: pd.DataFrame, place: str) -> pd.DataFrame:
     """Shares of the three kinds of device, and the most frequent one."""
     kinds = rows["device"].str.lower().map(DEVICE_CLASSES)
-    counts = pd.crosstab(rows["customer_id"], kinds).reindex(columns=["mobile", "desktop", "tablet"], fill_value=0)
+    counts = pd.crosstab(rows["customer_id"], kinds).reindex(
+        columns=["mobile", "desktop", "tablet"], fill_value=0
+    )
     shares = counts.div(counts.sum(axis=1), axis=0).add_prefix(f"{place}_").add_suffix("_share")
     # Of equally frequent ones the first.
     return shares.assign(**{f"{place}_device": counts.idxmax(axis=1)})
 
 
-def tastes(bought: pd.DataFrame, lines: pd.DataFrame, catalogue: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+def tastes(
+    bought: pd.DataFrame, lines: pd.DataFrame, catalogue: pd.DataFrame, as_of: pd.Timestamp
+) -> pd.DataFrame:
     """What kind of things are bought, and how dear they are for their kind."""
     products = products_at(lines, catalogue, as_of)
     purchases = (
@@ -398,7 +450,11 @@ def products_at(lines: pd.DataFrame, catalogue: pd.DataFrame, as_of: pd.Timestam
     versions = product_versions(catalogue)
     newest = versions.drop_duplicates("product_id", keep="last").set_index("product_id")
     oldest = versions.drop_duplicates("product_id").set_index("product_id")
-    valid = versions[versions["valid_from"] < as_of].drop_duplicates("product_id", keep="last").set_index("product_id")
+    valid = (
+        versions[versions["valid_from"] < as_of]
+        .drop_duplicates("product_id", keep="last")
+        .set_index("product_id")
+    )
     valid = valid.reindex(newest.index)
     paid = lines[lines["product_id"].notna() & (lines["price"] > 0)].sort_values(["occurred_at", "event_id"])
     paid = paid.groupby("product_id")["price"].last().reindex(newest.index)
@@ -415,20 +471,27 @@ def products_at(lines: pd.DataFrame, catalogue: pd.DataFrame, as_of: pd.Timestam
 def most_bought(purchases: pd.DataFrame, kind: str) -> pd.Series:
     """The category or brand of most orders, then of most units, then the first by name."""
     sums = purchases.groupby(["customer_id", kind], as_index=False)[["n_orders", "n_units"]].sum()
-    sums = sums.sort_values(["customer_id", "n_orders", "n_units", kind], ascending=[True, False, False, True])
+    sums = sums.sort_values(
+        ["customer_id", "n_orders", "n_units", kind], ascending=[True, False, False, True]
+    )
     return sums.drop_duplicates("customer_id").set_index("customer_id")[kind]
 
 
 def service(events: pd.DataFrame, allowed: pd.Index, as_of: pd.Timestamp) -> pd.DataFrame:
     """Contacts with the service, and ratings."""
-    rows = events[events["event"].isin(["Support Contacted", "Review Submitted"]) & events["customer_id"].isin(allowed)]
+    rows = events[
+        events["event"].isin(["Support Contacted", "Review Submitted"]) & events["customer_id"].isin(allowed)
+    ]
     said = rows["properties"].map(lambda text: json.loads(text).get("rating"), na_action="ignore")
     rows = rows.assign(rating=pd.to_numeric(said, errors="coerce")).sort_values(["occurred_at", "event_id"])
     contacts = rows[rows["event"] == "Support Contacted"]
     recent = since(rows, as_of, 180).groupby("customer_id")["rating"]
     return pd.DataFrame(
         {
-            **{f"n_support_{days}d": since(contacts, as_of, days).groupby("customer_id").size() for days in (7, 30, 90)},
+            **{
+                f"n_support_{days}d": since(contacts, as_of, days).groupby("customer_id").size()
+                for days in (7, 30, 90)
+            },
             "last_support_at": contacts.groupby("customer_id")["occurred_at"].max(),
             "mean_rating": rows.groupby("customer_id")["rating"].mean(),
             "mean_rating_180d": recent.mean(),
@@ -469,7 +532,16 @@ def completed(features: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
         made[f"click_rate_{days}d"] = ratio(f[f"n_clicks_{days}d"], f[f"n_emails_{days}d"])
     for kind in ("open", "click"):
         made[f"{kind}_rate_trend"] = made[f"{kind}_rate_30d"] - made[f"{kind}_rate_90d"]
-    parts = ("bought", "refunded", "n_coupon_orders", "n_refunds_7d", "last_visit_at", "last_open_at", "last_click_at", "last_support_at")
+    parts = (
+        "bought",
+        "refunded",
+        "n_coupon_orders",
+        "n_refunds_7d",
+        "last_visit_at",
+        "last_open_at",
+        "last_click_at",
+        "last_support_at",
+    )
     published = pd.concat([f.drop(columns=[c for c in f if c.startswith(parts)]), pd.DataFrame(made)], axis=1)
     return published.assign(lifecycle_stage=lifecycle_stage(published))
 
