@@ -1,7 +1,8 @@
 """Raw tables of a large shop, made of random numbers in seconds: the size matters here, not the behaviour.
 
 Customers differ in how active they are (a power law), sends come daily to a part of them, opens and clicks follow sends, a
-fifth of the visits is anonymous until a log-in, orders follow carts, some are refunded.
+fifth of the visits is anonymous until a log-in, one in a hundred is on a device that four people share, orders follow carts,
+some are refunded.
 """
 
 from __future__ import annotations
@@ -139,7 +140,10 @@ _EVENTS = f"""
     drawn as (
         select *,
             'c' || cast(floor({{customers}} * u * u) as bigint) as person,
-            'd' || cast(floor({{customers}} * u * u) as bigint) || '-' || (c % 2) as device_id,
+            case
+                when c % 97 = 0 then 'household ' || cast(floor({{customers}} * u * u / 4) as bigint)
+                else 'd' || cast(floor({{customers}} * u * u) as bigint) || '-' || (c % 2)
+            end as device_id,
             date '{{day}}' + interval (a % 86400000) millisecond as moment,
             a % 1000 as kind, 'p' || (b % {N_PRODUCTS} * (c % 1000) // 1000) as product
         from numbered
