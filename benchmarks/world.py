@@ -1,7 +1,8 @@
 """Raw tables of a large shop, made of random numbers in seconds: the size matters here, not the behaviour.
 
 Customers differ in how active they are (a power law), sends come daily to a part of them, opens and clicks follow sends, a
-fifth of the visits is anonymous until a log-in, orders follow carts, some are refunded.
+fifth of the visits is anonymous until a log-in, one in a hundred is on a device that four people share, orders follow carts,
+some are refunded.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Size:
     """How large a shop is.
 
     Attributes:
-        events: rows in all.
+        events: rows in all, to the nearest day's share below.
         customers: people.
         days: days over which the events are spread, the last one being `LAST_DAY`.
     """
@@ -38,6 +39,10 @@ class Size:
     events: int
     customers: int
     days: int = 365
+
+    def part(self, share: float) -> Size:
+        """A shop of the same busyness with that share of the events and of the customers."""
+        return Size(int(self.events * share), int(self.customers * share), self.days)
 
     @property
     def first_day(self) -> date:
@@ -58,13 +63,25 @@ def write_raw(home: Home, size: Size) -> None:
         schema = events_schema_path(home)
         schema.parent.mkdir(parents=True, exist_ok=True)
         pl.DataFrame(schema=EVENTS.schema).write_parquet(schema)
-        pl.DataFrame(schema=EVENT_DAYS).write_parquet(event_days_path(home))
-        for number in range(size.days):
-            write_day(home, size, size.first_day + timedelta(days=number), connection)
+        days = [size.first_day + timedelta(days=number) for number in range(size.days)]
+        _list_days(home, [_write_events(home, size, day, connection) for day in days])
 
 
-def write_day(home: Home, size: Size, day: date, connection: duckdb.DuckDBPyConnection) -> None:
-    """Write (or write again) the events of one day, as a raw asset would."""
+def write_next_day(home: Home, size: Size) -> None:
+    """Write the events of the day after `LAST_DAY`, as the raw assets would add them."""
+    known = pl.read_parquet(event_days_path(home))
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        _list_days(home, [*known.rows(), _write_events(home, size, LAST_DAY + timedelta(days=1), connection)])
+
+
+def _list_days(home: Home, days: list[tuple[date, str, int]]) -> None:
+    pl.DataFrame(days, schema=EVENT_DAYS, orient="row").write_parquet(event_days_path(home))
+
+
+def _write_events(
+    home: Home, size: Size, day: date, connection: duckdb.DuckDBPyConnection
+) -> tuple[date, str, int]:
     path = events_day_path(home, day)
     path.parent.mkdir(parents=True, exist_ok=True)
     per_day = size.events // size.days
@@ -72,10 +89,8 @@ def write_day(home: Home, size: Size, day: date, connection: duckdb.DuckDBPyConn
     connection.execute(
         f"copy (select {_columns(EVENTS)} from ({sql}) order by occurred_at, event_id) to '{path}' (format parquet)"
     )
-    version = hashlib.sha256(path.read_bytes()).hexdigest()
-    known = pl.read_parquet(event_days_path(home)).filter(pl.col("day") != day)
-    row = pl.DataFrame([(day, version, per_day)], schema=EVENT_DAYS, orient="row")
-    pl.concat([known, row]).sort("day").write_parquet(event_days_path(home))
+    with path.open("rb") as content:
+        return day, hashlib.file_digest(content, "sha256").hexdigest(), per_day
 
 
 def _columns(table: Table) -> str:
@@ -133,7 +148,7 @@ _EVENTS = f"""
         select *,
             cast(floor({{customers}} * power((who % 1000000) / 1000000.0, 2)) as bigint) as number,
             'c' || number as person,
-            'd' || number || '-' || (who % 2) as device_id,
+            case when who % 97 = 0 then 'household ' || (number // 4) else 'd' || number || '-' || (who % 2) end as device_id,
             case
                 when is_visit then date '{{day}}' + interval (who % 84000) second + interval ((i % 24) * 20000 + a % 20000) millisecond
                 when kind < {SENT} then date '{{day}}' + interval ([8, 10, 18][1 + c % 3]) hour + interval (a % 600000) millisecond
