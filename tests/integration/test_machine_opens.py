@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -33,7 +32,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     dbt.must("run", "--select", "+fct_messages", variables=dbt.variables(root / "features", [END]))
     with duckdb.connect(str(dbt.warehouse), read_only=True) as warehouse:
         responses = warehouse.sql(
-            "select event_id, message_id, kind, is_machine as said from fct_message_responses where kind in ('open', 'click')"
+            "select event_id, message_id, kind, is_machine as said from fct_message_responses "
+            "where kind in ('open', 'click')"
         ).pl()
         messages = warehouse.sql("select message_id, has_machine_open as said from fct_messages").pl()
     by_machine = pl.read_parquet(root / "truth" / "machine_events.parquet")["event_id"].implode()
