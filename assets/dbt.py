@@ -52,6 +52,16 @@ class Dbt:
         """
         self._resource().cli(args, target_path=self.home.dbt / target).wait()
 
+    def test_results(self, target: str) -> dict[str, str]:
+        """What became of each data test of the last `run`, by its name: pass, warn, fail, error or skipped."""
+        path = self.home.dbt / target / "run_results.json"
+        results = json.loads(path.read_text())["results"] if path.is_file() else []
+        return {
+            result["unique_id"].split(".")[2]: result["status"]
+            for result in results
+            if result["unique_id"].startswith("test.")
+        }
+
     def _resource(self) -> DbtCliResource:
         os.environ.update(profile_variables(self.home, self.memory, self.threads))
         return _command_line()
@@ -135,6 +145,18 @@ def profile_variables(home: Home, memory: str, threads: int) -> dict[str, str]:
         "SENDPLAN_DUCKDB_THREADS": str(threads),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
+    }
+
+
+def tests_of(manifest: Path, tag: str) -> dict[str, str]:
+    """The data tests of the models that have no other tag than this: the test's name and the model's."""
+    nodes = json.loads(manifest.read_text())["nodes"]
+    return {
+        node["name"]: nodes[node["attached_node"]]["name"]
+        for node in nodes.values()
+        if node["resource_type"] == "test"
+        and node.get("attached_node")
+        and nodes[node["attached_node"]]["tags"] == [tag]
     }
 
 

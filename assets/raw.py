@@ -4,6 +4,7 @@ The five assets come from one pass, because a landing folder is checked as a who
 """
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import dagster as dg
 import polars as pl
@@ -24,13 +25,18 @@ FEW_ROWS = 20
 
 
 class RawConfig(dg.Config):
-    """How much bad input is borne before the run stops."""
+    """How much bad input is borne before the run stops, and how long a silence before it warns."""
 
     max_quarantined_share: float = Field(
         default=0.05,
         ge=0,
         le=1,
         description="Share of a table's rows in quarantine above which the run stops.",
+    )
+    max_silent_days: float = Field(
+        default=3,
+        gt=0,
+        description="Days without a new event after which the events no longer count as fresh; a warning.",
     )
 
 
@@ -79,10 +85,17 @@ def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
     ]
 
 
+FRESH = dg.AssetCheckSpec(
+    "events_are_fresh",
+    asset=raw_key("events"),
+    description="The newest event is not older than max_silent_days, seen from now: landing files still arrive.",
+)
+
+
 @dg.multi_asset(
     name="raw",
     specs=[_asset_spec(table) for table in TABLES.values()],
-    check_specs=[spec for table in TABLES.values() for spec in _check_specs(table)],
+    check_specs=[*(spec for table in TABLES.values() for spec in _check_specs(table)), FRESH],
     pool="duckdb",
 )
 def raw_tables(
@@ -96,6 +109,7 @@ def raw_tables(
         report = ingest(home, clock.now())
     except LandingError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+    fresh = events_are_fresh(report.tables["events"], clock.now(), config.max_silent_days)
     for warning in report.warnings:
         context.log.warning(warning)
     for name, table in TABLES.items():
@@ -106,6 +120,7 @@ def raw_tables(
             check_results=[
                 within_contract(report.tables[name], config.max_quarantined_share),
                 unique_ids(table, rows),
+                *([fresh] if name == "events" else []),
             ],
         )
 
@@ -138,6 +153,30 @@ def within_contract(report: TableReport, max_quarantined_share: float) -> dg.Ass
             "values_by_rule": report.repaired,
             "files_rejected": report.files_rejected,
         },
+    )
+
+
+def events_are_fresh(report: TableReport, now: datetime, max_silent_days: float) -> dg.AssetCheckResult:
+    """Warning if the newest event is older than `max_silent_days`, or there is none; never stops a run."""
+    newest = report.last_occurred_at
+    age = None if newest is None else (now - newest) / timedelta(days=1)
+    complaint = None
+    if newest is None or age is None:
+        complaint = "there are no events; put events files into the landing folder"
+    elif age > max_silent_days:
+        complaint = (
+            f"the newest event is of {newest:%Y-%m-%d %H:%M} UTC, {age:.1f} days ago, more than the "
+            f"{max_silent_days:g} allowed; see whether landing files still arrive"
+        )
+    return dg.AssetCheckResult(
+        asset_key=raw_key("events"),
+        check_name=FRESH.name,
+        passed=complaint is None,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=complaint,
+        metadata={}
+        if newest is None or age is None
+        else {"newest_event": newest.isoformat(), "age_days": age},
     )
 
 

@@ -1,6 +1,6 @@
 """The models of a week: point-in-time training sets, lessons beside baselines, versions in the registry."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -8,9 +8,10 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
 import models
-from assets.dbt import Dbt, build_args, snapshot_vars
+from assets.dbt import Dbt, build_args, snapshot_vars, tests_of
 from assets.history import first_event_day, require_history
 from assets.home import Home
 from assets.metadata import plot, table
@@ -37,6 +38,9 @@ PURCHASE_DAYS = 30
 N_PURCHASE_WINDOWS = 3
 NOT_LEARNT_FROM = ("dim_customer_profile", "int_customer_segments_as_of", "audit_customer")
 """Tables of a plan date that no model reads."""
+
+DBT_TARGET = "training"
+"""Where dbt keeps what it says of the training tables."""
 
 CODE_VERSION = "2"
 LEARNING = sorted(Path(models.__file__).parent.rglob("*.py"))
@@ -76,8 +80,21 @@ def purchase_windows(week: date) -> list[date]:
     return [week - timedelta(days=PURCHASE_DAYS * back) for back in range(N_PURCHASE_WINDOWS, 0, -1)]
 
 
-def build_training_snapshots(upstream: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
-    """The asset that makes a week's training tables; `upstream` are the warehouse models they are made from."""
+def build_training_snapshots(upstream: Iterable[dg.AssetKey], manifest: Path) -> dg.AssetsDefinition:
+    """The asset that makes a week's training tables, with dbt's tests of the labels as its checks.
+
+    Args:
+        upstream: the warehouse models the tables are made from.
+        manifest: dbt's manifest (see `assets.dbt.prepare`).
+    """
+    label_tests = tests_of(manifest, "labels")
+
+    def checks(dbt: Dbt) -> Iterator[dg.AssetCheckResult]:
+        results = dbt.test_results(DBT_TARGET)
+        for name in label_tests.keys() & results.keys():
+            yield dg.AssetCheckResult(
+                check_name=name, passed=results[name] == "pass", metadata={"status": results[name]}
+            )
 
     @dg.asset(
         name="training_snapshots",
@@ -88,6 +105,12 @@ def build_training_snapshots(upstream: Iterable[dg.AssetKey]) -> dg.AssetsDefini
         owners=DATA_SCIENCE,
         code_version=CODE_VERSION,
         pool="duckdb",
+        check_specs=[
+            dg.AssetCheckSpec(
+                name, asset="training_snapshots", blocking=True, description=f"dbt test of {model}"
+            )
+            for name, model in label_tests.items()
+        ],
         description="Features at several past dates and what happened after each: the same dbt models as for a plan, "
         "with more dates. No label window reaches past the week.",
     )
@@ -96,20 +119,26 @@ def build_training_snapshots(upstream: Iterable[dg.AssetKey]) -> dg.AssetsDefini
         home: dg.ResourceParam[Home],
         dbt: dg.ResourceParam[Dbt],
         registry: dg.ResourceParam[Registry],
-    ) -> dg.MaterializeResult[None]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         registry.prepare(QUESTIONS)
         week = date.fromisoformat(context.partition_key)
         require_history(home, week + timedelta(days=7), f"train for the week of {week}")
         dates = training_dates(week, first_event_day(home) or week)
         home.training(week).mkdir(parents=True, exist_ok=True)
         variables = snapshot_vars(home, week, dates.all, dates.customers.horizon_days)
-        dbt.run(build_args(["tag:features", "tag:labels"], variables, exclude=NOT_LEARNT_FROM), "training")
+        arguments = build_args(["tag:features", "tag:labels"], variables, exclude=NOT_LEARNT_FROM)
+        try:
+            dbt.run(arguments, DBT_TARGET)
+        except DagsterDbtCliRuntimeError:
+            yield from checks(dbt)
+            raise
         counts = pl.scan_parquet(home.training(week) / "feat_customer.parquet").group_by("as_of").len()
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 "horizon (days)": dates.customers.horizon_days,
                 "snapshots": table(counts.sort("as_of").collect()),
-            }
+            },
+            check_results=list(checks(dbt)),
         )
 
     return training_snapshots

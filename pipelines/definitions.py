@@ -33,13 +33,14 @@ def build_defs(
     """
     settings = settings or Settings.from_env()
     modules = [raw, training, scores, plan, mail]
-    warehouse, features = build_dbt_assets(prepare(settings.home))
+    manifest = prepare(settings.home)
+    warehouse, features = build_dbt_assets(manifest)
     return dg.Definitions(
         assets=[
             *dg.load_assets_from_modules(modules),
             warehouse,
             features,
-            training.build_training_snapshots(warehouse.keys),
+            training.build_training_snapshots(warehouse.keys, manifest),
         ],
         asset_checks=dg.load_asset_checks_from_modules(modules),
         jobs=[daily_plan, weekly_training, landing_check, feature_backfill],

@@ -8,6 +8,7 @@
     ('int_email_events', 'event_date'),
     ('fct_message_responses', 'event_date'),
     ('int_site_events', 'event_date'),
+    ('fct_site_events', 'event_date'),
 ] %}
 
 with events as (
@@ -24,7 +25,8 @@ with events as (
         count(*) filter (where event in (
             'Page Viewed', 'Product Viewed', 'Products Searched', 'Content Viewed',
             'Product Added', 'Product Removed', 'Checkout Started'
-        ) and coalesce(anonymous_id, customer_id) is not null) as int_site_events
+        ) and coalesce(anonymous_id, customer_id) is not null) as int_site_events,
+        int_site_events as fct_site_events
     from {{ ref('stg_events') }}
     where {{ of_this_run('event_date') }}
     group by event_date

@@ -1,4 +1,4 @@
-{{ config(tags=['features']) }}
+{{ config(tags=["features"], meta={"dagster": {"ref": {"name": "int_customer_stages_as_of"}}}) }}
 
 -- The history of stages ends, for every customer, in the stage he is in.
 with lifecycle as (

@@ -1,6 +1,9 @@
 """The dbt project as a whole: it builds with all its tests, on real dbt and DuckDB, and keeps the project's rules."""
 
 import hashlib
+import json
+import re
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,11 +29,37 @@ COUNTED = ("n_", "revenue_", "margin_", "order_days_decayed_")
 """Columns of feat_customer that are 0 where there is no behaviour."""
 NOT_BEHAVIOUR = {
     *("customer_id", "as_of", "first_seen_at", "tenure_days", "repeat_days", "recency_days", "age_days"),
-    *("lifecycle_stage", "has_behaviour", "has_negative_contact_30d"),
+    *("lifecycle_stage", "has_behaviour", "has_bad_experience_30d"),
     *("utc_offset_hours_inferred", "timezone_confidence", "timezone_basis"),
     *("signup_source", "country", "is_business", "company_size", "industry", "job_role"),
 }
 """What is known of a person without looking at what he does; 0 or false where it is a count or a flag."""
+WITHOUT_LOGIC = {
+    "int_as_of_dates": "the dates of the run, as they were given",
+    "stg_events": "casts and renames",
+    "stg_event_days": "casts and renames",
+    "dim_contents": "passes stg_contents on",
+    "int_built_days": "keeps what a run has done; followed run by run in test_incremental.py",
+    "triggers": "puts the triggers together",
+}
+"""Models without a unit test of their own, and why."""
+LOGIC = re.compile(r"\b(join|where|group by|distinct|qualify|over|case|coalesce|having)\b", re.IGNORECASE)
+CLOSED_BY_THE_SHOP = {
+    *("country", "region", "city", "locale", "timezone", "currency", "company_size", "industry", "job_role"),
+    *(
+        "signup_source",
+        "gender",
+        "category",
+        "top_category",
+        "brand",
+        "top_brand",
+        "subcategory",
+        "top_topic",
+    ),
+    *("message_key", "subject_variant", "tone", "offer_key", "coupon", "bounce_type", "device", "topic"),
+    *("user_agent", "query", "url", "context", "value", "name", "version", "segment"),
+}
+"""Columns whose few values are words of the shop, or made of others that are tested."""
 PROFILE_NOT_BEHAVIOUR = {
     *("region", "city", "locale", "timezone", "utc_offset_hours", "signed_up_at"),
     *("has_email", "consent_status", "profiling_allowed", "suppression_reason", "open_triggers"),
@@ -66,17 +95,23 @@ def test_build_runs_every_kind_of_test(dbt: Dbt, features: Path, models: dict[st
     }
     untested = {name for name in models if f"{MODEL}{name}" not in tested} - {"int_as_of_dates"}
     assert untested == set()
-    assert len(manifest["unit_tests"]) >= 20
+    assert len(manifest["unit_tests"]) >= 90
 
 
-def test_every_trigger_and_label_has_a_unit_test(dbt: Dbt, features: Path) -> None:
+def test_every_model_with_logic_has_a_unit_test(dbt: Dbt, models: dict[str, dict[str, Any]]) -> None:
     unit_tested = {test["model"] for test in dbt.manifest()["unit_tests"].values()}
-    logic = {path.stem for path in features.glob("*.parquet") if path.stem.startswith(("trigger_", "label_"))}
-    assert len(logic) == 21
-    assert logic <= unit_tested
+    assert set(models) - unit_tested == set(WITHOUT_LOGIC)
+    for name in WITHOUT_LOGIC.keys() - {"int_built_days"}:
+        assert not LOGIC.search(models[name]["raw_code"]), name
 
 
-def test_every_model_and_column_is_documented(dbt: Dbt, models: dict[str, dict[str, Any]]) -> None:
+def test_every_unit_test_says_what_it_shows(dbt: Dbt) -> None:
+    for test in dbt.manifest()["unit_tests"].values():
+        assert len(test["description"].split()) >= 6, test["name"]
+
+
+def test_every_column_is_documented(dbt: Dbt, models: dict[str, dict[str, Any]]) -> None:
+    """In the order of the table, in words that are not its name again; where it can be null, with what that means."""
     with duckdb.connect(str(dbt.warehouse), read_only=True) as warehouse:
         for name, model in models.items():
             assert "Grain:" in model["description"], name
@@ -84,8 +119,139 @@ def test_every_model_and_column_is_documented(dbt: Dbt, models: dict[str, dict[s
                 continue
             columns = [row[0] for row in warehouse.execute(f"describe {name}").fetchall()]
             assert columns == list(model["columns"]), name
-            undocumented = [c for c, doc in model["columns"].items() if not doc["description"].strip()]
-            assert undocumented == [], name
+            nulls = warehouse.execute(
+                f"select {', '.join(f'bool_or({column} is null)' for column in columns)} from {name}"
+            ).fetchall()[0]
+            for column, has_null in zip(columns, nulls, strict=True):
+                described = model["columns"][column]["description"].strip()
+                assert described, f"{name}.{column}"
+                assert _words(described) != _words(column), f"{name}.{column}: {described}"
+                assert not has_null or "null" in described.lower(), f"{name}.{column} has nulls: {described}"
+
+
+def test_every_contract_is_enforced(models: dict[str, dict[str, Any]]) -> None:
+    without = {name for name, model in models.items() if not model["config"]["contract"]["enforced"]}
+    assert without <= {"int_as_of_dates"}
+    for name, model in models.items():
+        assert all(column["data_type"] for column in model["columns"].values()), name
+
+
+def test_every_key_is_unique_and_complete(dbt: Dbt, models: dict[str, dict[str, Any]]) -> None:
+    keyed = {
+        test["attached_node"].removeprefix(MODEL)
+        for test in _data_tests(dbt)
+        if test.get("test_metadata", {}).get("name") == "unique_key"
+    }
+    assert set(models) - keyed == {"int_as_of_dates", "int_changed_messages"}
+
+
+def test_every_column_of_few_values_says_which(dbt: Dbt, models: dict[str, dict[str, Any]]) -> None:
+    tested = _row_conditions(dbt)
+    with duckdb.connect(str(dbt.warehouse), read_only=True) as warehouse:
+        for name in models.keys() - {"int_as_of_dates"}:
+            for column, kind in [row[:2] for row in warehouse.execute(f"describe {name}").fetchall()]:
+                if kind != "VARCHAR" or column.endswith("_id") or column in CLOSED_BY_THE_SHOP:
+                    continue
+                query = f"select count(distinct {column}) from {name}"
+                if warehouse.execute(query).fetchall()[0][0] <= 12:
+                    assert re.search(rf"\b{column}\b", tested.get(name, "")), f"{name}.{column}"
+
+
+def test_every_count_share_and_duration_is_bounded(dbt: Dbt, models: dict[str, dict[str, Any]]) -> None:
+    tested = _row_conditions(dbt)
+    for name, model in models.items():
+        for column, documented in model["columns"].items():
+            is_number = documented["data_type"] in {"integer", "bigint", "smallint", "double"}
+            if is_number and re.search(
+                r"^n_|_share|_days(_|$)|^days_|(open|click|use)_rate|_confidence", column
+            ):
+                assert re.search(rf"\b{column}\b", tested.get(name, "")), f"{name}.{column}"
+
+
+def test_usual_shares_say_when_and_on_what_they_were_measured(dbt: Dbt) -> None:
+    usual = [
+        test
+        for test in _data_tests(dbt)
+        if test.get("test_metadata", {}).get("name") in {"share_between", "mostly_known"}
+    ]
+    assert len(usual) >= 12
+    for test in usual:
+        assert test["config"]["severity"] == "warn", test["name"]
+        assert re.match(r"\d{4}-\d\d-\d\d, .+: \d\.\d", test["config"]["meta"]["measured"]), test["name"]
+        assert len(test["description"]) > 40, test["name"]
+
+
+def test_a_share_out_of_its_bounds_warns_and_stops_nothing(dbt: Dbt, features: Path, tmp_path: Path) -> None:
+    """Every open by a machine: the signals, or the senders, have changed."""
+    raw = tmp_path / "raw"
+    shutil.copytree(dbt.raw, raw)
+    opened = pl.col("event") == "Email Opened"
+    agent = pl.when(opened).then(pl.lit("Mozilla/5.0")).otherwise("user_agent")
+    write_events(raw, read_events(dbt.raw).with_columns(user_agent=agent))
+    strange = Dbt(tmp_path, raw)
+    said = strange.must(
+        *("build", "--select", "tag:warehouse", "--exclude-resource-type", "unit_test"),
+        variables=strange.variables(tmp_path / "features", [PLAN_DATE]),
+    )
+    assert "WARN 1 share_of_opens_by_machines" in said
+    assert "WARN=1" in said
+
+
+def test_a_broken_row_stops_what_is_built_on_it(dbt: Dbt, features: Path, tmp_path: Path) -> None:
+    """A price below 0, which no landing file can bring in, is noticed all the same before it reaches an order."""
+    raw = tmp_path / "raw"
+    shutil.copytree(dbt.raw, raw)
+    ordered = pl.col("event") == "Order Completed"
+    price = pl.when(ordered).then(-1.0).otherwise("price")
+    write_events(raw, read_events(dbt.raw).with_columns(price=price))
+    broken = Dbt(tmp_path, raw)
+    done = broken.run(
+        *("build", "--select", "tag:warehouse", "--exclude-resource-type", "unit_test"),
+        variables=broken.variables(tmp_path / "features", [PLAN_DATE]),
+    )
+    assert done.returncode == 1
+    assert re.search(r"FAIL \d+ stg_events_has_valid_rows", done.stdout)
+    assert re.search(r"SKIP relation main.fct_orders", done.stdout)
+    with duckdb.connect(str(broken.warehouse), read_only=True) as warehouse:
+        tables = {row[0] for row in warehouse.execute("show tables").fetchall()}
+    assert "stg_events" in tables
+    assert "fct_orders" not in tables
+
+
+def test_the_documentation_builds(dbt: Dbt, features: Path, models: dict[str, dict[str, Any]]) -> None:
+    dbt.must("docs", "generate", variables=dbt.variables(features, SNAPSHOTS))
+    target = dbt.root / "target"
+    assert "<html" in (target / "index.html").read_text()[:2000].lower()
+    catalog = json.loads((target / "catalog.json").read_text())
+    assert {f"{MODEL}{name}" for name in models if name != "int_as_of_dates"} <= set(catalog["nodes"])
+    assert not catalog["errors"]
+
+
+def test_every_published_table_is_read_by_one_of_the_three_users(
+    dbt: Dbt, models: dict[str, dict[str, Any]]
+) -> None:
+    exposures = dbt.manifest()["exposures"].values()
+    assert {exposure["owner"]["name"] for exposure in exposures} == {
+        "Data engineering",
+        "Data science",
+        "Marketing",
+    }
+    reached: set[str] = set()
+    waiting = [parent for exposure in exposures for parent in exposure["depends_on"]["nodes"]]
+    while waiting:
+        name = waiting.pop().removeprefix(MODEL)
+        if name in models and name not in reached:
+            reached.add(name)
+            waiting += models[name]["depends_on"]["nodes"]
+    assert set(models) - reached == set()
+
+
+def test_the_age_of_the_events_is_known(dbt: Dbt, features: Path) -> None:
+    said = dbt.must("source", "freshness", variables=dbt.variables(features, SNAPSHOTS))
+    assert "WARN freshness of raw.raw_events" in said
+    (result,) = json.loads((dbt.root / "target" / "sources.json").read_text())["results"]
+    newest = read_events(dbt.raw)["occurred_at"].max()
+    assert result["max_loaded_at"].startswith(f"{newest:%Y-%m-%dT%H:%M:%S}")
 
 
 def test_every_model_is_in_a_selection_and_a_group(models: dict[str, dict[str, Any]]) -> None:
@@ -184,7 +350,7 @@ def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
     assert set(private["timezone_basis"]) <= {"own", "country", "none"}
     decayed = private.select("^.*_decayed_.*$", "n_activity_365d").sum().row(0)
     assert set(decayed) == {0}
-    assert not private["has_negative_contact_30d"].any()
+    assert not private["has_bad_experience_30d"].any()
     keys = private.select("customer_id", "as_of")
     for name in (
         "feat_interactions",
@@ -242,6 +408,23 @@ def test_features_without_a_date_are_refused(dbt: Dbt, features: Path) -> None:
     done = dbt.run("run", "--select", "int_consent_as_of", variables=dbt.variables(dbt.root / "none", []))
     assert done.returncode != 0
     assert "need snapshot dates" in done.stdout
+
+
+def _data_tests(dbt: Dbt) -> list[dict[str, Any]]:
+    return [node for node in dbt.manifest()["nodes"].values() if node["resource_type"] == "test"]
+
+
+def _row_conditions(dbt: Dbt) -> dict[str, str]:
+    """What `valid_rows` holds true of each model, as text."""
+    return {
+        test["attached_node"].removeprefix(MODEL): str(test["test_metadata"]["kwargs"])
+        for test in _data_tests(dbt)
+        if test.get("test_metadata", {}).get("name") == "valid_rows"
+    }
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9]+", text.lower()))
 
 
 def _digest(path: Path) -> str:

@@ -1,5 +1,6 @@
 """What Dagster loads: complete, connected, and safe for a database with one writer."""
 
+import json
 import subprocess
 import sys
 from itertools import pairwise
@@ -116,3 +117,28 @@ def test_dagster_validates_the_definitions(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "All code locations passed validation" in done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def dbt_tests(definitions: dg.Definitions) -> dict[str, str]:
+    """dbt's data tests by name, with their severity."""
+    home: Home = definitions.resources["home"]
+    nodes = json.loads((home.dbt / "manifest" / "manifest.json").read_text())["nodes"].values()
+    return {n["name"]: n["config"]["severity"].lower() for n in nodes if n["resource_type"] == "test"}
+
+
+def test_every_dbt_test_is_an_asset_check(graph: BaseAssetGraph, dbt_tests: dict[str, str]) -> None:
+    """A test that belongs to no asset would be logged as an observation, which nobody is alarmed by."""
+    checks = [key for key in graph.asset_check_keys if key.name in dbt_tests]
+    assert len(checks) == len(dbt_tests) > 200
+    assert {key.name for key in checks} == set(dbt_tests)
+
+
+def test_a_failing_dbt_test_stops_the_plan_unless_it_is_about_usual_shares(
+    graph: BaseAssetGraph, dbt_tests: dict[str, str]
+) -> None:
+    blocking = {key.name: graph.get(key).blocking for key in graph.asset_check_keys if key.name in dbt_tests}
+    assert blocking == {name: severity == "error" for name, severity in dbt_tests.items()}
+    warning = {name for name, severity in dbt_tests.items() if severity == "warn"}
+    assert len(warning) >= 10
+    assert all(name.startswith("share_of_") or name.endswith("_is_mostly_known") for name in warning)

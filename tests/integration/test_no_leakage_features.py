@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from dbt_harness import Compiled, Dbt, by_key, read_events, read_features, simulated_raw, write_events
+from eventful_shop import PRODUCTS, add_stories
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -18,7 +19,19 @@ from assets.landing.contract import EVENT_NAMES
 PLAN_DATE = date(2025, 4, 1)
 MIDNIGHT = datetime(2025, 4, 1)
 EARLIER = [date(2025, 2, 15), date(2025, 3, 1)]
-LABELS = {"label_horizon_days": 31, "label_purchase_days": 31, "labels_until": PLAN_DATE.isoformat()}
+LABELS = {
+    "label_horizon_days": 31,
+    "label_purchase_days": 31,
+    "labels_until": PLAN_DATE.isoformat(),
+    # A small shop: three repurchases are a rhythm.
+    "repurchase_min_gaps": 3,
+}
+ABOUT_NO_PRODUCT = ("anniversary", "birthday", "nth_order", "welcome", "win_back")
+CONSTANT = {
+    ("label_customer", "horizon_days"): "a setting of the run",
+    **{(f"trigger_{name}", "product_ids"): "it is about no product" for name in ABOUT_NO_PRODUCT},
+}
+"""Columns that are the same in every row, and why; beside each trigger's own name."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     root = tmp_path_factory.mktemp("no_leakage")
     raw = simulated_raw(root, customers=120, days=75, end=PLAN_DATE)
+    add_stories(raw, [EARLIER[1], PLAN_DATE])
     events = read_events(raw)
     events = pl.concat([events, _last_seconds(events)])
     write_events(raw, events)
@@ -60,8 +74,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         dbt=dbt,
         compiled=compiled,
         expected=compiled.tables(raw),
-        customers=[*_ids(events, "customer_id")[:40], "edge", "stranger"],
-        products=[*_ids(events, "product_id")[:20], "unheard-of"],
+        customers=[*_ids(events, "customer_id"), "edge", "stranger"],
+        products=[*_ids(events, "product_id")[:20], *PRODUCTS, "unheard-of"],
         messages=["edge", *_ids(latest, "message_id")[:40], "another"],
         orders=["edge", *_ids(latest, "order_id")[:20], "another"],
         contents=_ids(events, "content_id")[:10],
@@ -124,14 +138,28 @@ def _later_event(world: World) -> st.SearchStrategy[dict[str, object]]:
             "device": st.sampled_from([None, "mobile", "tablet"]),
             "coupon": st.sampled_from([None, "EDGE"]),
             "content_id": st.sampled_from([None, *world.contents]),
+            "query": st.sampled_from([None, "boots"]),
             "properties": st.sampled_from(
                 [
                     None,
+                    '{"sentiment":"very_negative","topic":"complaint"}',
+                    '{"sentiment":"positive","rating":5}',
                     '{"message_key":"weekly","subject_variant":"a","kind":"hard","rating":1,"coupon":"EDGE"}',
                 ]
             ),
         }
     )
+
+
+def test_every_column_says_something_in_this_world(world: World) -> None:
+    """Else later events could not be seen to leave it alone."""
+    silent = {
+        (name, column)
+        for name, table in world.expected.items()
+        for column in table.columns
+        if (name, column) != (name, "trigger_key") and _is_constant(table[column])
+    }
+    assert silent == set(CONSTANT)
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -256,6 +284,11 @@ def test_a_snapshot_is_the_same_alone_and_among_others(world: World) -> None:
 def _assert_same(actual: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> None:
     for name, table in actual.items():
         assert_frame_equal(by_key(table), by_key(expected[name]), check_exact=True)
+
+
+def _is_constant(values: pl.Series) -> bool:
+    """Whether all rows hold the same; a value here and none there is a difference."""
+    return len(set(map(str, values.to_list()))) < 2
 
 
 def _ids(events: pl.DataFrame, column: str) -> list[str]:

@@ -1,6 +1,6 @@
 """The raw assets inside Dagster: what they materialise, show and refuse."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +13,7 @@ from assets.landing.contract import TABLES
 from assets.raw import raw_key, raw_tables, unique_ids
 
 NOW = datetime(2025, 6, 1, 12)
+NEWEST = datetime(2025, 5, 30)
 EVENTS = "event_id,event,occurred_at\n" + "".join(f"e{i},Page Viewed,2025-05-{i:02}\n" for i in range(1, 31))
 
 
@@ -55,7 +56,7 @@ def checks_of(result: dg.ExecuteInProcessResult, name: str) -> dict[str, dg.Asse
 def test_good_input_passes_all_checks_and_shows_its_counts(home: Home) -> None:
     result = materialize(home)
     assert all(check.passed for check in result.get_asset_check_evaluations())
-    assert len(result.get_asset_check_evaluations()) == 2 * len(TABLES)
+    assert len(result.get_asset_check_evaluations()) == 2 * len(TABLES) + 1
     shown = metadata_of(result, "events")
     assert (shown["dagster/row_count"], shown["files_read"], shown["first_occurred_at"]) == (
         30,
@@ -80,6 +81,31 @@ def test_every_asset_carries_the_contract_as_its_column_schema() -> None:
         schema = raw_tables.metadata_by_key[raw_key(name)]["dagster/column_schema"]
         assert [column.name for column in schema.columns] == list(table.names)
         assert all(column.description for column in schema.columns)
+
+
+@pytest.mark.parametrize(("days_later", "passed"), [(3, True), (3.1, False), (0, True)])
+def test_events_that_no_longer_arrive_warn_and_stop_nothing(
+    home: Home, days_later: float, passed: bool
+) -> None:
+    result = dg.materialize(
+        [raw_tables, after_raw],
+        resources={"home": home, "clock": FixedClock(NEWEST + timedelta(days=days_later))},
+    )
+    check = checks_of(result, "events_are_fresh")["raw_events"]
+    assert (check.passed, check.severity) == (passed, dg.AssetCheckSeverity.WARN)
+    assert passed or "of 2025-05-30 00:00 UTC, 3.1 days ago, more than the 3 allowed" in (
+        check.description or ""
+    )
+    assert dg.AssetKey("after_raw") in {e.asset_key for e in result.get_asset_materialization_events()}
+
+
+def test_how_long_a_silence_is_borne_is_configuration(home: Home) -> None:
+    result = dg.materialize(
+        [raw_tables],
+        resources={"home": home, "clock": FixedClock(NEWEST + timedelta(days=20))},
+        run_config={"ops": {"raw": {"config": {"max_silent_days": 30}}}},
+    )
+    assert checks_of(result, "events_are_fresh")["raw_events"].passed
 
 
 def test_a_few_bad_rows_warn_and_the_run_goes_on(home: Home) -> None:

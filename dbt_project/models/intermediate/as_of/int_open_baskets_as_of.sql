@@ -20,7 +20,7 @@ order_lines as (
 
 products as (
 
-    select * from {{ ref('dim_products') }}
+    select * from {{ ref('int_product_as_of') }}
 
 ),
 
@@ -118,7 +118,7 @@ valued_items as (
         ) as is_open,
         greatest(items.n_units, 1) * products.price as value
     from items
-    left join products on items.product_id = products.product_id
+    left join products on items.product_id = products.product_id and items.as_of = products.as_of
 
 ),
 
