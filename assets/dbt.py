@@ -39,10 +39,12 @@ class Dbt:
     memory: str
     threads: int
 
-    def stream(self, context: dg.AssetExecutionContext, args: Sequence[str]) -> Iterator[Any]:
-        """Run dbt for an asset made with `@dbt_assets` and yield Dagster's events."""
+    def stream(
+        self, context: dg.AssetExecutionContext, args: Sequence[str], as_of: Sequence[date] = ()
+    ) -> Iterator[Any]:
+        """Run dbt for an asset made with `@dbt_assets`, for snapshot dates if any, and yield Dagster's events."""
         target = self.home.dbt / context.op.name
-        yield from self._resource().cli(args, context=context, target_path=target).stream()
+        yield from self._resource(as_of).cli(args, context=context, target_path=target).stream()
 
     def run(self, args: Sequence[str], target: str) -> None:
         """Run dbt and wait for it.
@@ -62,8 +64,8 @@ class Dbt:
             if result["unique_id"].startswith("test.")
         }
 
-    def _resource(self) -> DbtCliResource:
-        os.environ.update(profile_variables(self.home, self.memory, self.threads))
+    def _resource(self, as_of: Sequence[date] = ()) -> DbtCliResource:
+        os.environ.update(environment(self.home, self.memory, self.threads, as_of))
         return _command_line()
 
 
@@ -98,13 +100,12 @@ def warehouse_vars(home: Home) -> dict[str, object]:
     return {"raw_root": str(home.raw)}
 
 
-def feature_vars(home: Home, as_of: Sequence[date]) -> dict[str, object]:
-    """Variables of the feature and trigger models for plan dates; each date has a folder of its own."""
-    return {
-        **warehouse_vars(home),
-        "as_of_dates": sorted(day.isoformat() for day in as_of),
-        "features_root": home.features_template,
-    }
+def feature_vars(home: Home) -> dict[str, object]:
+    """Variables of the feature and trigger models for plan dates; each date has a folder of its own.
+
+    The dates themselves come in the `environment`: dbt would parse the project anew for other variables.
+    """
+    return {**warehouse_vars(home), "features_root": home.features_template}
 
 
 def warehouse_code() -> str:
@@ -137,9 +138,10 @@ def snapshot_vars(home: Home, week: date, snapshots: Sequence[date], horizon_day
     }
 
 
-def profile_variables(home: Home, memory: str, threads: int) -> dict[str, str]:
-    """The environment variables that `profiles.yml` reads."""
+def environment(home: Home, memory: str, threads: int, as_of: Sequence[date] = ()) -> dict[str, str]:
+    """The environment variables that `profiles.yml` reads, and the plan dates."""
     return {
+        "SENDPLAN_AS_OF_DATES": ",".join(sorted(day.isoformat() for day in as_of)),
         "SENDPLAN_WAREHOUSE": str(home.warehouse),
         "SENDPLAN_DUCKDB_MEMORY": memory,
         "SENDPLAN_DUCKDB_THREADS": str(threads),
@@ -175,7 +177,7 @@ def prepare(home: Home) -> Path:
     parsed = subprocess.run(
         [EXECUTABLE, "--quiet", "parse", "--target-path", target, "--log-path", target / "logs"],
         cwd=PROJECT,
-        env={**os.environ, **profile_variables(home, "1GB", 1), "DBT_PROFILES_DIR": str(PROJECT)},
+        env={**os.environ, **environment(home, "1GB", 1), "DBT_PROFILES_DIR": str(PROJECT)},
         capture_output=True,
         text=True,
         check=False,

@@ -69,7 +69,7 @@ def build_dbt_assets(manifest: Path) -> list[dg.AssetsDefinition]:
         days = [date.fromisoformat(key) for key in context.partition_keys]
         for day in days:
             home.features(day).mkdir(parents=True, exist_ok=True)
-        yield from dbt.stream(context, build_args([f"tag:{FEATURES}"], feature_vars(home, days)))
+        yield from dbt.stream(context, build_args([f"tag:{FEATURES}"], feature_vars(home)), as_of=days)
 
     return [
         assets.map_asset_specs(lambda spec: spec.replace_attributes(owners=DATA_ENGINEERING))

@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from world import LAST_DAY, Size, write_next_day, write_raw
 
-from assets.dbt import EXECUTABLE, PROJECT, build_args, feature_vars, profile_variables, warehouse_vars
+from assets.dbt import EXECUTABLE, PROJECT, build_args, environment, feature_vars, warehouse_vars
 from assets.home import Home
 
 THREADS = 2
@@ -130,9 +130,9 @@ class Bench:
         size = self.size.part(PANDAS_SHARE)
         home = self._shop("pandas", size)
         self.tell("feat_customer by dbt")
-        variables = json.dumps(feature_vars(home, [PLAN_DATE]), sort_keys=True)
+        variables = json.dumps(feature_vars(home), sort_keys=True)
         arguments = ["run", "--select", "+feat_customer", "--vars", variables]
-        dbt = self._dbt(home, arguments, PLAN_DATE, "feat_customer")
+        dbt = self._dbt(home, arguments, PLAN_DATE, "feat_customer", "target")
         in_models = json.loads((home.dbt / "target" / "run_results.json").read_text())["elapsed_time"]
         self.tell("feat_customer by pandas")
         script, out = Path(__file__).with_name("pandas_features.py"), home.root / "pandas.parquet"
@@ -172,23 +172,27 @@ class Bench:
 
     def _build(self, home: Home, as_of: date, log: str, full_refresh: bool = False) -> Cost:
         warehouse = build_args(["tag:warehouse"], warehouse_vars(home), full_refresh=full_refresh)
-        features = build_args(["tag:features"], feature_vars(home, [as_of]))
-        first = self._dbt(home, warehouse, as_of, f"{log}-warehouse")
-        return first.then(self._dbt(home, features, as_of, f"{log}-features"))
+        features = build_args(["tag:features"], feature_vars(home))
+        first = self._dbt(home, warehouse, as_of, f"{log}-warehouse", "warehouse")
+        return first.then(self._dbt(home, features, as_of, f"{log}-features", "features"))
 
-    def _dbt(self, home: Home, arguments: Sequence[str], as_of: date, log: str) -> Cost:
+    def _dbt(self, home: Home, arguments: Sequence[str], as_of: date, log: str, target: str) -> Cost:
+        """Run dbt in the folder that the asset of this name uses, so that it knows the project from the day before."""
         home.features(as_of).mkdir(parents=True, exist_ok=True)
         return run(
             [
                 EXECUTABLE,
                 "--no-use-colors",
                 *arguments,
-                *("--target-path", home.dbt / "target"),
+                *("--target-path", home.dbt / target),
                 *("--log-path", home.dbt / "logs"),
             ],
             self.root / "logs" / f"{log}.txt",
             cwd=PROJECT,
-            environment={**profile_variables(home, self.memory, THREADS), "DBT_PROFILES_DIR": str(PROJECT)},
+            environment={
+                **environment(home, self.memory, THREADS, [as_of]),
+                "DBT_PROFILES_DIR": str(PROJECT),
+            },
         )
 
 

@@ -1,7 +1,7 @@
 """The environment, read once: which home folder, which landing folder, how large the machine's share is.
 
-Nothing else in the project reads environment variables, but for the two that dbt and Dagster read themselves
-(`SENDPLAN_WAREHOUSE`, `DAGSTER_HOME`), which are set from here.
+Nothing else in the project reads environment variables, but for those that dbt and Dagster read themselves
+(`SENDPLAN_WAREHOUSE` and its like in `assets.dbt.environment`, `DAGSTER_HOME`), which are set from here.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
 #}
 {% materialization parquet_file, adapter='duckdb' %}
   {%- set root = var('features_root') -%}
-  {%- set dates = var('as_of_dates') | unique | sort if '{as_of}' in root else [none] -%}
+  {%- set dates = snapshot_dates() if '{as_of}' in root else [none] -%}
   {%- set paths = [] -%}
   {%- for as_of in dates -%}
     {%- do paths.append((root.replace('{as_of}', as_of) if as_of else root) ~ '/' ~ this.identifier ~ '.parquet') -%}
