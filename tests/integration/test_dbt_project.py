@@ -62,7 +62,14 @@ CLOSED_BY_THE_SHOP = {
 """Columns whose few values are words of the shop, or made of others that are tested."""
 PROFILE_NOT_BEHAVIOUR = {
     *("region", "city", "locale", "timezone", "utc_offset_hours", "signed_up_at"),
-    *("has_email", "consent_status", "profiling_allowed", "suppression_reason", "open_triggers"),
+    *(
+        "has_email",
+        "is_duplicate",
+        "consent_status",
+        "profiling_allowed",
+        "suppression_reason",
+        "open_triggers",
+    ),
 }
 
 
