@@ -52,6 +52,7 @@ class Dbt:
         Raises:
             dagster_dbt.errors.DagsterDbtCliRuntimeError: a model or test failed; carries what dbt said.
         """
+        (self.home.dbt / target / "run_results.json").unlink(missing_ok=True)
         self._resource().cli(args, target_path=self.home.dbt / target).wait()
 
     def test_results(self, target: str) -> dict[str, str]:

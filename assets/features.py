@@ -51,6 +51,8 @@ def build_dbt_assets(manifest: Path) -> list[dg.AssetsDefinition]:
         code = warehouse_code()
         is_known = home.warehouse_code.is_file() and home.warehouse_code.read_text() == code
         if not is_known:
+            # Until it stands again, no other SQL may build on what this run leaves.
+            home.warehouse_code.unlink(missing_ok=True)
             context.log.info("the warehouse is built anew: it does not stand yet, or its SQL has changed")
         arguments = build_args([f"tag:{WAREHOUSE}"], warehouse_vars(home), full_refresh=not is_known)
         yield from dbt.stream(context, arguments)

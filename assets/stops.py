@@ -76,9 +76,23 @@ def current_stops(consents: pl.LazyFrame, events: pl.LazyFrame, planned: pl.Lazy
         found.group_by("customer_id", "reason").agg(since=pl.col("occurred_at").min())
         for found in (complaints, bounces.with_columns(reason=pl.lit("hard_bounce")))
     ]
-    stops = pl.concat([refused.select("customer_id", "reason", "since"), *first]).collect()
-    order = pl.col("reason").replace_strict({reason: rank for rank, reason in enumerate(_WORDS)})
-    return stops.sort("customer_id", order, "since").unique("customer_id", keep="first", maintain_order=True)
+    return _first(pl.concat([refused.select("customer_id", "reason", "since"), *first]).collect())
+
+
+def for_the_address(stops: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """A refusal holds for the mailbox: the same stops for every customer who reads it.
+
+    Args:
+        stops: see `current_stops`.
+        people: customer_id, email.
+
+    Returns:
+        As `current_stops`: of several reasons for one address, the one tested first.
+    """
+    mailboxes = people.select("customer_id", mailbox=pl.col("email").str.strip_chars().str.to_lowercase())
+    shared = stops.join(mailboxes.drop_nulls(), on="customer_id").drop("customer_id")
+    spread = mailboxes.join(shared, on="mailbox").select("customer_id", "reason", "since")
+    return _first(pl.concat([stops, spread]))
 
 
 def apply_stops(plan: pl.DataFrame, stops: pl.DataFrame) -> pl.DataFrame:
@@ -112,6 +126,14 @@ def apply_stops(plan: pl.DataFrame, stops: pl.DataFrame) -> pl.DataFrame:
         *(instead(name, pl.lit(1.0)) for name in _CERTAIN if name in plan.columns),
         *(instead(name, pl.lit(False)) for name in ("explored",) if name in plan.columns),
     ).select(plan.columns)
+
+
+def _first(stops: pl.DataFrame) -> pl.DataFrame:
+    """One stop per customer: of his reasons the one tested first."""
+    order = pl.col("reason").replace_strict(
+        {reason: rank for rank, reason in enumerate(_WORDS)}, return_dtype=pl.Int64
+    )
+    return stops.sort("customer_id", order, "since").unique("customer_id", keep="first", maintain_order=True)
 
 
 def _responses(events: pl.LazyFrame, planned: pl.LazyFrame) -> pl.LazyFrame:

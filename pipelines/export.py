@@ -16,7 +16,7 @@ from assets.home import Home
 from assets.landing.landed import landed
 from assets.privacy.exports import remember
 from assets.privacy.suppression import Suppression
-from assets.stops import apply_stops, current_stops
+from assets.stops import apply_stops, current_stops, for_the_address
 from assets.storage import replace_bytes, replace_parquet
 
 PERSONAL = ("email", "first_name", "last_name")
@@ -61,7 +61,7 @@ def export_plan(home: Home, day: date, to: Path, now: datetime) -> Exported:
         )
     people = pl.read_parquet(home.raw / "customers.parquet", columns=["customer_id", *PERSONAL])
     planned = pl.read_parquet(plan)
-    stopped = apply_stops(planned, _stops(home, now))
+    stopped = apply_stops(planned, for_the_address(_stops(home, now), people))
     frame = stopped.join(people, on="customer_id", how="left", maintain_order="left")
     frame = frame.filter(~Suppression.load(home).is_his(frame.select("customer_id", "email")))
     frame = frame.select(

@@ -54,9 +54,7 @@ def look_at_duckdb(path: Path, traces: Traces) -> Change:
     except duckdb.Error as error:
         raise _not_duckdb(error) from error
     verdicts = {table: verdict for table, verdict in verdicts.items() if verdict.gone or verdict.edits}
-    return Change(
-        _sum(verdicts.values()), lambda: replace_file(path, lambda aside: _rebuild(path, aside, verdicts))
-    )
+    return Change(_sum(verdicts.values()), lambda: _replace(path, verdicts))
 
 
 def _not_duckdb(error: duckdb.Error) -> UnreadableError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assets.home import Home
 from assets.landing.layout import manifest_path
-from assets.landing.manifest import Manifest
+from assets.landing.manifest import FileEntry, Manifest
 from assets.privacy import databases, documents, exports, records, tables
 from assets.privacy.change import ASIDE, Change, UnreadableError
 from assets.privacy.fitted import MODEL_FILE, look_at_model
@@ -197,7 +197,14 @@ def _read_again(home: Home, journal: Journal) -> None:
     }
     manifest = Manifest.load(path)
     states = {
-        name: state.model_copy(update={"files": {f: e for f, e in state.files.items() if f not in changed}})
+        name: state.model_copy(
+            update={"files": {f: _unread(e) if f in changed else e for f, e in state.files.items()}}
+        )
         for name, state in manifest.tables.items()
     }
     Manifest(tables=states).save(path)
+
+
+def _unread(entry: FileEntry) -> FileEntry:
+    """The entry of a file that is to be read again; what days it had is kept, so that they are made again too."""
+    return entry.model_copy(update={"sha256": "", "mtime_ns": 0})

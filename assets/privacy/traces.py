@@ -21,7 +21,12 @@ RECORDS = ("raw",)
 
 _CUSTOMER = ("customer_id", "customerid", "user_id", "userid", "person_id")
 _ADDRESS = ("email", "email_address", "recipient")
-_LINK_NAMES = {**{name: name for name in LINKS}, "line_id": "event_id", "refund_id": "event_id"}
+_LINK_NAMES = {
+    **{name: name for name in LINKS},
+    "line_id": "event_id",
+    "refund_id": "event_id",
+    "unknown_id": "anonymous_id",
+}
 _FORMULA = re.compile(r"'(?=[=+\-@\t\r])")
 
 

@@ -43,8 +43,11 @@
 
 {# A day that is being built is not built: whatever becomes of this run, the next one takes the day up. #}
 {% macro mark_days_in_work() -%}
-  {%- set built = as_built('int_built_days') -%}
-  {% if built %}update {{ built }} set version = 'in work' where event_date in (select event_date from {{ this }}){% endif %}
+  {%- set built = adapter.get_relation(target.database, target.schema, 'int_built_days') -%}
+  {% if built %}
+  delete from {{ built }} where event_date in (select event_date from {{ this }});
+  insert into {{ built }} (event_date, version) select event_date, 'in work' from {{ this }}
+  {% endif %}
 {%- endmacro %}
 
 {% macro replace_rows(arguments, where) -%}

@@ -267,6 +267,18 @@ def test_every_model_is_in_a_selection_and_a_group(models: dict[str, dict[str, A
         assert model["meta"]["dagster"]["group"] in {"warehouse", "features", "training"}, name
 
 
+def test_a_day_is_built_only_when_all_of_the_warehouse_is(models: dict[str, dict[str, Any]]) -> None:
+    waiting, reached = ["int_built_days"], set()
+    while waiting:
+        parents = models[waiting.pop()]["depends_on"]["nodes"]
+        new = {parent.removeprefix(MODEL) for parent in parents if parent.startswith(MODEL)} - reached
+        reached |= new
+        waiting += new
+    warehouse = {name for name, model in models.items() if "warehouse" in model["tags"]}
+    # What audits alone read from a snapshot is no part of a day.
+    assert warehouse - reached <= {"int_built_days", "stg_customer_attributes"}
+
+
 def test_the_warehouse_does_not_depend_on_the_plan_date(models: dict[str, dict[str, Any]]) -> None:
     warehouse = {f"{MODEL}{name}" for name, model in models.items() if "warehouse" in model["tags"]}
     for name in warehouse:

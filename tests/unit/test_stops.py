@@ -7,7 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.landing.contract import CONSENTS, EVENTS
-from assets.stops import SENT_ALONE, apply_stops, current_stops
+from assets.stops import SENT_ALONE, apply_stops, current_stops, for_the_address
 from models.policy.plan_schema import PLAN_COLUMNS, REASONS
 
 NOON = datetime(2025, 7, 5, 12)
@@ -114,3 +114,18 @@ def test_a_stopped_send_becomes_a_hold_without_content_and_others_stay() -> None
 def test_every_reason_of_a_stop_is_a_reason_of_the_plan() -> None:
     found = stops([said(False)]) | stops(events=[event("Email Bounced", properties=BOUNCE)])
     assert {reason for reason, _ in found.values()} <= set(REASONS)
+
+
+def test_a_refusal_holds_for_everybody_who_reads_the_mailbox() -> None:
+    stopped = pl.DataFrame(
+        {"customer_id": ["b", "c1"], "reason": ["no_consent", "unsubscribed"], "since": [NOON, NOON]}
+    )
+    people = pl.DataFrame(
+        {
+            "customer_id": ["a", "b", "c1", "c2", "d"],
+            "email": ["x@example.org", None, "Ann@Example.org ", "ann@example.org", None],
+        }
+    )
+    spread = for_the_address(stopped, people)
+    assert spread["customer_id"].to_list() == ["b", "c1", "c2"]
+    assert spread["reason"].to_list() == ["no_consent", "unsubscribed", "unsubscribed"]

@@ -253,4 +253,5 @@ select
     product_ids[1:{{ var('trigger_max_products') }}] as product_ids,
     {{ json_object([['category', 'category'], ['n_products', 'n_products'], ['n_returns', 'n_returns']]) }} as context
 from comparisons
+where {{ days_after('last_viewed_at', var('trigger_comparison_days')) }} > as_of
 order by as_of, customer_id

@@ -1,11 +1,14 @@
 {{ config(materialized='incremental', incremental_strategy='by_day') }}
 
-{#- Per day, each moment at which a browser or app is seen with another customer than before on that day. -#}
+{#-
+  Per day, each moment at which a browser or app is seen with another customer than before on that day. A click in a mail may
+  be another person's (`dim_identities` judges it), so that whoever is seen after one is told again.
+-#}
 -- depends_on: {{ ref('int_changed_days') }}
 with events as (
 
     select * from {{ ref('stg_events') }}
-    where anonymous_id is not null and customer_id is not null and event <> 'Email Opened' and event <> 'Email Link Clicked'
+    where anonymous_id is not null and event <> 'Email Opened' and (customer_id is not null or event = 'Email Link Clicked')
         and {{ in_changed_days('event_date') }}
 
 ),
@@ -14,7 +17,7 @@ seen as (
 
     select
         *,
-        lag(customer_id) over (partition by anonymous_id, event_date order by occurred_at, event_id) as customer_before
+        lag(case when event <> 'Email Link Clicked' then customer_id end) over (partition by anonymous_id, event_date order by occurred_at, event_id) as customer_before
     from events
 
 )
@@ -27,4 +30,4 @@ select
     event_date,
     occurred_at as linked_at
 from seen
-where customer_before is distinct from customer_id
+where event <> 'Email Link Clicked' and customer_before is distinct from customer_id
