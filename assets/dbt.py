@@ -22,6 +22,9 @@ from assets.home import Home
 EXECUTABLE = Path(sys.executable).parent / "dbt"
 """dbt beside this Python, so that it is found without an activated environment."""
 
+AS_OF_DATES = "SENDPLAN_AS_OF_DATES"
+"""The environment variable that holds the plan dates of a run, separated by commas."""
+
 PROJECT = Path(__file__).parent.parent / "dbt_project"
 
 
@@ -44,7 +47,10 @@ class Dbt:
     ) -> Iterator[Any]:
         """Run dbt for an asset made with `@dbt_assets`, for snapshot dates if any, and yield Dagster's events."""
         target = self.home.dbt / context.op.name
-        yield from self._resource(as_of).cli(args, context=context, target_path=target).stream()
+        invocation = self._resource(as_of).cli(args, context=context, target_path=target)
+        # The process has started with them; no later one may take them for its own.
+        os.environ.pop(AS_OF_DATES)
+        yield from invocation.stream()
 
     def run(self, args: Sequence[str], target: str) -> None:
         """Run dbt and wait for it.
@@ -82,12 +88,14 @@ def build_args(
     exclude: Sequence[str] = (),
     full_refresh: bool = False,
 ) -> list[str]:
-    """Arguments for `dbt build` of tagged models with their data tests; unit tests belong to the test suite."""
+    """Arguments for `dbt build` of selected models with their data tests; unit tests belong to the test suite.
+
+    Without a selection Dagster adds that of its run: all models of the asset, or those that a person has chosen.
+    """
     return [
         "build",
         *(["--full-refresh"] if full_refresh else []),
-        "--select",
-        " ".join(selection),
+        *(["--select", " ".join(selection)] if selection else []),
         *(["--exclude", " ".join(exclude)] if exclude else []),
         "--exclude-resource-type",
         "unit_test",
@@ -142,7 +150,7 @@ def snapshot_vars(home: Home, week: date, snapshots: Sequence[date], horizon_day
 def environment(home: Home, memory: str, threads: int, as_of: Sequence[date] = ()) -> dict[str, str]:
     """The environment variables that `profiles.yml` reads, and the plan dates."""
     return {
-        "SENDPLAN_AS_OF_DATES": ",".join(sorted(day.isoformat() for day in as_of)),
+        AS_OF_DATES: ",".join(sorted(day.isoformat() for day in as_of)),
         "SENDPLAN_WAREHOUSE": str(home.warehouse),
         "SENDPLAN_DUCKDB_MEMORY": memory,
         "SENDPLAN_DUCKDB_THREADS": str(threads),

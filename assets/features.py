@@ -51,10 +51,16 @@ def build_dbt_assets(manifest: Path) -> list[dg.AssetsDefinition]:
         code = warehouse_code()
         is_known = home.warehouse_code.is_file() and home.warehouse_code.read_text() == code
         if not is_known:
+            if context.is_subset:
+                raise dg.Failure(
+                    "the warehouse does not stand yet, or its SQL has changed: materialise the whole group "
+                    f"'{WAREHOUSE}', then any part of it",
+                    allow_retries=False,
+                )
             # Until it stands again, no other SQL may build on what this run leaves.
             home.warehouse_code.unlink(missing_ok=True)
             context.log.info("the warehouse is built anew: it does not stand yet, or its SQL has changed")
-        arguments = build_args([f"tag:{WAREHOUSE}"], warehouse_vars(home), full_refresh=not is_known)
+        arguments = build_args([], warehouse_vars(home), full_refresh=not is_known)
         yield from dbt.stream(context, arguments)
         replace_bytes(home.warehouse_code, code.encode())
 
@@ -71,7 +77,7 @@ def build_dbt_assets(manifest: Path) -> list[dg.AssetsDefinition]:
         days = [date.fromisoformat(key) for key in context.partition_keys]
         for day in days:
             home.features(day).mkdir(parents=True, exist_ok=True)
-        yield from dbt.stream(context, build_args([f"tag:{FEATURES}"], feature_vars(home)), as_of=days)
+        yield from dbt.stream(context, build_args([], feature_vars(home)), as_of=days)
 
     return [
         assets.map_asset_specs(lambda spec: spec.replace_attributes(owners=DATA_ENGINEERING))

@@ -219,10 +219,12 @@ def refunds(
     events: pd.DataFrame, catalogue: pd.DataFrame, allowed: pd.Index, as_of: pd.Timestamp
 ) -> pd.DataFrame:
     """What was given back."""
-    rows = events[(events["event"] == "Order Refunded") & events["customer_id"].isin(allowed)]
+    rows = events[events["event"] == "Order Refunded"]
     rows = rows.assign(
         order_id=rows["order_id"].fillna(rows["event_id"]), quantity=rows["quantity"].fillna(1).abs()
     )
+    rows["customer_id"] = rows["customer_id"].fillna(rows["event_id"].map(buyers(rows, events)))
+    rows = rows[rows["customer_id"].isin(allowed)]
     rows["amount"] = (rows["quantity"] * rows["price"].fillna(0)).abs() - rows["discount"].fillna(0)
     rows = with_margin(rows, "amount", catalogue)
     by_customer = rows.groupby("customer_id")
@@ -233,6 +235,17 @@ def refunds(
         columns[f"refunded_{days}d"] = recent["amount"].sum()
         columns[f"refunded_margin_{days}d"] = recent["margin"].sum()
     return pd.DataFrame(columns)
+
+
+def buyers(refunded: pd.DataFrame, events: pd.DataFrame) -> pd.Series:
+    """The one buyer of a refunded order, as far as the order had come by then; by the refund's event_id."""
+    bought = events[(events["event"] == "Order Completed") & events["customer_id"].notna()]
+    bought = bought.assign(order_id=bought["order_id"].fillna(bought["event_id"]))
+    pairs = refunded[["event_id", "order_id", "occurred_at"]].merge(
+        bought[["order_id", "customer_id", "occurred_at"]], on="order_id", suffixes=("", "_bought")
+    )
+    pairs = pairs[pairs["occurred_at_bought"] <= pairs["occurred_at"]].groupby("event_id")["customer_id"]
+    return pairs.first()[pairs.nunique() == 1]
 
 
 def message_responses(events: pd.DataFrame) -> pd.DataFrame:
@@ -291,11 +304,7 @@ def identities(events: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
         & events["customer_id"].notna()
         & ~events["event"].isin(["Email Opened", "Email Link Clicked"])
     )
-    seen = events[is_link].sort_values(["occurred_at", "event_id"])
-    before = seen.groupby(["anonymous_id", seen["occurred_at"].dt.normalize()])["customer_id"].shift()
-    links = seen[before.isna() | (before != seen["customer_id"])].assign(
-        known_at=lambda rows: rows["occurred_at"]
-    )
+    links = events[is_link].assign(known_at=lambda rows: rows["occurred_at"])
     clicks = responses[
         responses["is_click"]
         & ~responses["is_machine"]

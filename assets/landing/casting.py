@@ -101,7 +101,7 @@ def _moment(name: str, source: pl.DataType) -> pl.Expr:
         value = pl.col(name)
         if source.time_zone is not None:
             value = value.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return value.cast(pl.Datetime("us"))
+        return value.cast(pl.Datetime("us"), strict=False)
     if source == pl.Date:
         return pl.col(name).cast(pl.Datetime("us"))
     if source != pl.String:

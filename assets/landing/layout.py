@@ -32,7 +32,7 @@ def event_days_path(home: Home) -> Path:
 
 def days_on_disk(home: Home) -> set[date]:
     """The days that have a file with events."""
-    folders = (home.raw / "events").glob("day=*/events.parquet")
+    folders = (home.raw / "events").glob("day=????-??-??/events.parquet")
     return {date.fromisoformat(path.parent.name.removeprefix("day=")) for path in folders} - {NO_DAY}
 
 

@@ -60,12 +60,17 @@ class Verdict:
         return Removed(rows=len(self.gone), values=sum(map(len, self.edits.values())))
 
 
-def judge(candidates: Iterable[tuple[Any, Mapping[str, Any]]], traces: Traces) -> Verdict:
-    """Decides on rows that may have to do with him, given with their positions."""
+def judge(
+    candidates: Iterable[tuple[Any, Mapping[str, Any]]], traces: Traces, are_the_shops: bool = True
+) -> Verdict:
+    """Decides on rows that may have to do with him, given with their positions.
+
+    Where the rows are not the shop's, none is his by an id in it: their ids are others' than the shop's.
+    """
     gone: list[Any] = []
     edits: dict[str, dict[Any, Any]] = {}
     for position, row in candidates:
-        if traces.owns(row):
+        if are_the_shops and traces.owns(row):
             gone.append(position)
             continue
         for column, value in row.items():

@@ -23,6 +23,9 @@ from assets.privacy.traces import RECORDS, Traces, is_address, is_customer, link
 _OLD = "as_it_was"
 _WAIT_SECONDS = 60
 _SAYING_CUSTOMER = ("customer", "user", "person")
+_MIGRATIONS = "alembic_version"
+"""The table in which both of them keep how far their schema has been migrated."""
+
 _WRITABLE = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
 
 
@@ -222,7 +225,10 @@ class _Rows:
 
 
 def _sqlite_verdicts(connection: sqlite3.Connection, traces: Traces) -> Iterator[_Rows]:
-    for (name,) in connection.execute(_WRITABLE).fetchall():
+    names = [name for (name,) in connection.execute(_WRITABLE).fetchall()]
+    # The stores of Dagster and MLflow: what they call event_id or user_id is their own.
+    are_the_shops = _MIGRATIONS not in names
+    for name in names:
         table = quoted(name)
         described = connection.execute(f"pragma table_info({table})").fetchall()
         columns = [row[1] for row in described]
@@ -232,7 +238,8 @@ def _sqlite_verdicts(connection: sqlite3.Connection, traces: Traces) -> Iterator
         selected = ", ".join([*keys, *map(quoted, columns)])
         rows = connection.execute(f"select {selected} from {table} where {condition}", values)
         n = len(keys)
-        verdict = judge(((row[:n], dict(zip(columns, row[n:], strict=True))) for row in rows), traces)
+        candidates = ((row[:n], dict(zip(columns, row[n:], strict=True))) for row in rows)
+        verdict = judge(candidates, traces, are_the_shops)
         if verdict.gone or verdict.edits:
             yield _Rows(table, keys, verdict)
 

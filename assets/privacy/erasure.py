@@ -14,6 +14,7 @@ from pathlib import Path
 
 from assets.clock import Clock
 from assets.home import Home
+from assets.privacy import exports
 from assets.privacy.journal import Journal
 from assets.privacy.person import Person, find
 from assets.privacy.proof import write_proof
@@ -143,6 +144,7 @@ def forget(home: Home, person: Person, clock: Clock, on_step: OnStep = lambda _:
     left = places(home, traces)
     on_step("proof")
     proof = write_proof(home, journal, suppression, left, clock.now())
+    exports.forget_gone(home)
     if not left:
         Journal.discard(home)
     rows = sum(counts.rows for counts in journal.removed.values())

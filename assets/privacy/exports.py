@@ -16,6 +16,14 @@ def remember(home: Home, file: Path) -> None:
     replace_bytes(_path(home), json.dumps(sorted(paths), indent=1).encode(), SECRET)
 
 
+def forget_gone(home: Home) -> None:
+    """Drop the paths of files that are not there any more: a name of a file may name a person."""
+    if _path(home).exists():
+        replace_bytes(
+            _path(home), json.dumps([str(path) for path in remembered(home)], indent=1).encode(), SECRET
+        )
+
+
 def remembered(home: Home) -> list[Path]:
     """Exports that are still where they were written, in the order of their paths."""
     path = _path(home)

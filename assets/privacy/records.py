@@ -156,7 +156,7 @@ def _json_line(line: str, traces: Traces) -> Judged:
     body = line.rstrip("\r\n")
     try:
         row = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None if body.strip() and traces.owns_line(body) else line
     if not isinstance(row, dict):
         return None if traces.owns_line(body) else line

@@ -93,12 +93,22 @@ def look(found: Found, traces: Traces) -> Change:
         UnreadableError: nobody can be told apart in it.
     """
     path = found.path
+    owns = traces.owns_mail if found.layer == "outbox" else traces.owns_document
     if found.layer not in ("landing", "exports") and any(
-        traces.owns_document(Path(part).stem) for part in Path(found.label).parts
+        owns(Path(part).stem) for part in Path(found.label).parts
     ):
         return Change(Removed(rows=1, is_deleted=True), path.unlink)
     reader = _reader(path)
-    return reader(path, traces) if reader else Change()
+    if reader is None:
+        return Change()
+    try:
+        return reader(path, traces)
+    except (UnreadableError, PermissionError):
+        raise
+    except Exception as error:
+        # Whatever a file holds, it must not keep others from being erased: it is named and left to a person.
+        cause = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:120]}"
+        raise UnreadableError(f"not readable ({cause}); mend or delete it, and run again") from error
 
 
 def _reader(path: Path) -> Callable[[Path, Traces], Change] | None:
@@ -135,7 +145,7 @@ def sweep(home: Home, traces: Traces, journal: Journal, on_layer: Callable[[str]
                 if change.is_needed:
                     journal.note(home, found.label, change.removed)
                     change.apply()
-            except (UnreadableError, PermissionError):
+            except (UnreadableError, OSError):
                 continue
         if layer == "landing":
             _read_again(home, journal)

@@ -94,8 +94,12 @@ class Traces:
         return bool(cells & self.person.ids)
 
     def owns_document(self, name: str) -> bool:
-        """Whether a file name says that the file is his: his id, address or message is the name or a word of it."""
-        return self.erase_text(name) != name or name in self.person.message_id
+        """Whether a file name says that the file is his: his id or address is the name or a word of it."""
+        return self.erase_text(name) != name
+
+    def owns_mail(self, name: str) -> bool:
+        """Whether a file of the outbox, by its name, is a mail to him."""
+        return name in self.person.message_id or self.owns_document(name)
 
     def erase(self, value: Any) -> Any:
         """A value of another's row in which he does not stand any more; the same object where he did not."""

@@ -31,9 +31,9 @@ SOURCE_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "context": "what brought it up",
         "goes_with": "what goes with it",
-        "buy_again": "what they buy again",
-        "bought_together": "what is often bought with their orders",
-        "similar": "what resembles their purchases",
+        "buy_again": "what they have bought",
+        "bought_together": "what others buy with the things they like",
+        "similar": "what resembles what they like",
         "for_you": "their taste",
         "recently_viewed": "what they looked at lately",
         "popular": "bestsellers",

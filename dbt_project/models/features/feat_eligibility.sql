@@ -84,7 +84,7 @@ select
     coalesce(sends.n_sent_7d, 0) as n_sent_7d,
     coalesce(sends.n_sent_30d, 0) as n_sent_30d,
     sends.last_sent_at,
-    service.last_support_at,
+    case when customers.has_behaviour then service.last_support_at end as last_support_at,
     case when bad_service.promotion_paused_until > customers.as_of then bad_service.promotion_paused_until end as promotion_paused_until
 from customers
 inner join profiles on customers.customer_id = profiles.customer_id

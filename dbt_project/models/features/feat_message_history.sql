@@ -16,7 +16,8 @@ sends as (
         customer_id,
         message_key,
         as_of,
-        count(*) as n_sent,
+        {# Without their answers, mails to those who refuse profiling say nothing of how people answer. #}
+        count(*) filter (where has_behaviour) as n_sent,
         count(first_human_open_at) as n_human_opens,
         count(first_click_at) as n_clicks,
         count(*) filter (where is_unsubscribed) as n_unsubscribes,
