@@ -123,8 +123,8 @@ def test_export_joins_addresses_and_adds_no_row(
     assert exported.filter(is_same)["subject"].to_list() == plan.filter(is_same)["subject"].to_list()
     shown = exported["product_ids"].str.split("|") if suffix == ".csv" else exported["product_ids"]
     # In CSV no product and no list look alike.
-    planned = [products or None for products in plan.filter(is_same)["product_ids"]]
-    assert [products or None for products in shown.filter(is_same)] == planned
+    planned = [products or None for products in plan.filter(is_same)["product_ids"].to_list()]
+    assert [products or None for products in shown.filter(is_same).to_list()] == planned
 
 
 @pytest.mark.parametrize(
