@@ -124,7 +124,9 @@ def test_export_joins_addresses_and_adds_no_row(
     shown = exported["product_ids"].str.split("|") if suffix == ".csv" else exported["product_ids"]
     # In CSV no product and no list look alike.
     planned = [products or None for products in plan.filter(is_same)["product_ids"].to_list()]
-    written = [[product for product in products or [] if product] for products in shown.filter(is_same)]
+    written = [
+        [product for product in products or [] if product] for products in shown.filter(is_same).to_list()
+    ]
     assert [products or None for products in written] == planned
 
 
