@@ -23,8 +23,10 @@ START, HISTORY, DAYS = date(2025, 1, 6), 40, 30
 LATE_SHARE, MAX_DAYS_LATE, REPEATED_SHARE = 0.02, 3, 0.01
 END = START + timedelta(days=HISTORY + DAYS)
 NOW = datetime(2025, 6, 1)
-BROKEN_ON, WITHDRAWN_ON, CORRECTED_ON = 8, 15, 20
-"""Days (of `DAYS`) on which a run breaks half-way, a delivered file is taken back, and an event is delivered otherwise."""
+BROKEN_ON, WITHDRAWN_ON, CORRECTED_ON, REGRETTED_ON = 8, 15, 20, 25
+"""Days (of `DAYS`) on which a run breaks half-way, a delivered file is taken back, an event is delivered otherwise, and a
+file is taken back after the run that took it in has broken: its days are not there any more.
+"""
 
 WORK_TABLES = {"int_changed_days", "int_changed_messages"}
 """What a run notes for itself."""
@@ -87,11 +89,20 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
             (home.landing / "events" / f"{number - 5:02}.parquet").unlink()
         again = [corrected(files[number - 4].head(40))] if number == CORRECTED_ON else []
         pl.concat([file, *again]).write_parquet(home.landing / "events" / f"{number:02}.parquet")
+        regretted = home.landing / "events" / "regretted.parquet"
+        if number == REGRETTED_ON:
+            file.with_columns(
+                pl.format("regretted-{}", "event_id").alias("event_id"),
+                pl.col("occurred_at") - timedelta(days=HISTORY + DAYS),
+            ).write_parquet(regretted)
         ingest(home, NOW)
-        if number == BROKEN_ON:
+        if number in (BROKEN_ON, REGRETTED_ON):
             # As if the process had been killed when the e-mail events were in place and nothing after them was.
             half = ("int_changed_days", "int_changed_messages", "int_email_events", "int_site_events")
             daily.must("run", "--select", *half, variables=variables)
+        if number == REGRETTED_ON:
+            regretted.unlink()
+            ingest(home, NOW)
         daily.must("run", "--select", "tag:warehouse", variables=variables)
         touched.append(rows(daily, "int_changed_days").height)
     fresh = Dbt(root / "fresh", home.raw)
@@ -132,7 +143,7 @@ def test_every_delivered_event_is_in_the_warehouse_once(followed: Followed) -> N
 def test_a_run_touches_its_day_and_the_re_opened_ones(followed: Followed) -> None:
     history, *days = followed.touched
     assert history >= HISTORY
-    special = {WITHDRAWN_ON, CORRECTED_ON}
+    special = {WITHDRAWN_ON, CORRECTED_ON, REGRETTED_ON}
     ordinary = [n for number, n in enumerate(days, start=1) if number not in special]
     assert max(ordinary) <= 1 + MAX_DAYS_LATE + 1
     assert min(ordinary) >= 1
