@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from mail.schema import LAYOUTS
+
 SENDPLAN = Path(sys.executable).parent / "sendplan"
 FILE = Path(__file__).parents[2].parent / "shared" / "data" / "online_retail_II.parquet"
 DAY = "2011-11-10"
@@ -57,7 +59,8 @@ def test_from_the_file_to_the_exported_plan(tmp_path: Path) -> None:
     assert not sends["subject"].str.contains(r"[{}]|None|null").any()
     readable = sends["explanation"].str.contains(r"^[A-Z][^{}]+; \w+day \d\d:\d\d.+\.$")
     assert readable.all(), sends.filter(~readable)["explanation"].head(5).to_list()
-    assert sends["product_ids"].list.len().min() >= 1
+    needed = sends["layout"].replace_strict({layout: least for layout, (least, _) in LAYOUTS.items()})
+    assert (sends["product_ids"].list.len() >= needed).all()
 
     shown = sends.select("customer_id", "product_ids", "product_scores", "product_sources").explode(
         "product_ids", "product_scores", "product_sources"

@@ -112,6 +112,7 @@ def test_every_model_with_logic_has_a_unit_test(dbt: Dbt, models: dict[str, dict
         assert not LOGIC.search(models[name]["raw_code"]), name
 
 
+@pytest.mark.usefixtures("features")
 def test_every_unit_test_says_what_it_shows(dbt: Dbt) -> None:
     for test in dbt.manifest()["unit_tests"].values():
         assert len(test["description"].split()) >= 6, test["name"]
@@ -176,6 +177,7 @@ def test_every_count_share_and_duration_is_bounded(dbt: Dbt, models: dict[str, d
                 assert re.search(rf"\b{column}\b", tested.get(name, "")), f"{name}.{column}"
 
 
+@pytest.mark.usefixtures("features")
 def test_usual_shares_say_when_and_on_what_they_were_measured(dbt: Dbt) -> None:
     usual = [
         test

@@ -15,10 +15,11 @@ responses as (
 
 ),
 
+{# Nobody opens an e-mail before it is sent: such an open or click counts for none. A bounce, complaint or unsubscribe does. #}
 answers as (
 
     select
-        message_id,
+        responses.message_id,
         min(occurred_at) filter (where kind = 'open' and not is_machine) as first_human_open_at,
         min(occurred_at) filter (where kind = 'click' and not is_machine) as first_human_click_at,
         min(occurred_at) filter (where kind = 'open' and is_machine) as first_machine_open_at,
@@ -28,7 +29,9 @@ answers as (
         max(machine_score) filter (where kind = 'open') as machine_open_score,
         list_sort(list_distinct(flatten(list(machine_signals) filter (where kind = 'open')))) as machine_open_signals
     from responses
-    group by message_id
+    inner join messages on responses.message_id = messages.message_id
+    where responses.kind not in ('open', 'click') or responses.occurred_at >= messages.sent_at
+    group by responses.message_id
 
 )
 

@@ -30,19 +30,25 @@ messages as (
 
 ),
 
+{#
+  Two clocks may disagree: where only the e-mail tells the recipient, its answer is no older than the e-mail, as nobody
+  knows whose it is before. An answer that names its customer keeps its time.
+#}
 responses as (
 
     select
         email_events.*,
         messages.customer_id as recipient_id,
-        {{ seconds_between(
+        case
+            when email_events.customer_id is null then greatest(email_events.occurred_at, messages.sent_at)
+            else email_events.occurred_at
+        end as answered_at,
+        case when messages.sent_at <= email_events.occurred_at then {{ seconds_between(
             'case when messages.delivered_at <= email_events.occurred_at then messages.delivered_at else messages.sent_at end',
             'email_events.occurred_at'
-        ) }} as seconds_after_delivery
+        ) }} end as seconds_after_delivery
     from email_events
-    left join messages
-        on email_events.message_id = messages.message_id
-        and messages.sent_at <= email_events.occurred_at
+    left join messages on email_events.message_id = messages.message_id
 
 ),
 
@@ -95,9 +101,9 @@ select
     machine_signals,
     machine_score >= 0.5 as is_machine,
     event_date,
-    occurred_at,
+    answered_at as occurred_at,
     case
-        when kind = 'click' then {{ dbt.dateadd('second', var('machine_click_burst_seconds'), 'occurred_at') }}
-        else occurred_at
+        when kind = 'click' then {{ dbt.dateadd('second', var('machine_click_burst_seconds'), 'answered_at') }}
+        else answered_at
     end as known_at
 from scored
