@@ -133,12 +133,12 @@ def _plans(home: Home) -> Iterator[Finding]:
 
 
 def _erasures(home: Home) -> Iterator[Finding]:
-    unfinished = Journal.load(home)
-    if unfinished is None:
+    unfinished = Journal.unfinished(home)
+    if not unfinished:
         done = len(list(home.erasures.glob("*.json")))
         yield Finding("erasures", True, f"{done}: proofs in {home.erasures}" if done else "none")
-        return
-    remedy = f"finish it with: sendplan forget {min(unfinished.person.ids)}"
-    yield Finding(
-        "erasures", False, f"one, begun at {unfinished.started_at:%Y-%m-%d %H:%M}, is not finished", remedy
-    )
+    for journal in unfinished:
+        remedy = f"finish it with: sendplan forget {min(journal.person.ids)}"
+        yield Finding(
+            "erasures", False, f"one, begun at {journal.started_at:%Y-%m-%d %H:%M}, is not finished", remedy
+        )

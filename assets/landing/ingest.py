@@ -64,6 +64,13 @@ def ingest(home: Home, now: datetime) -> IngestReport:
         states[name], reports[name] = _ingest_table(
             home, table, discovery.files[name], before, now, suppression
         )
+        returned = {key for entry in states[name].files.values() for key in entry.erased_ids}
+        if not suppression.knows(returned):
+            suppression = suppression.with_ids(returned, now)
+            suppression.save(home)
+            previous = (
+                Manifest()
+            )  # Rows of these ids may have been taken in before: the other tables are read anew.
     Manifest(tables=states).save(manifest_path(home))
     _forget_checkpoints(home, states)
     return IngestReport(tables=reports, warnings=(*discovery.warnings, *_repeated_columns(states)))
@@ -164,6 +171,7 @@ def _check_file(
     except FileRejectedError as error:
         checked, rejection, rows_read = _reject(error, table), error.reason, 0
     good, rejected, rows_erased = without_erased(checked.good, checked.rejected, suppression)
+    ids = suppression.ids_by_address(checked.good) if rows_erased else ()
     checkpoint = Checkpoint.of(home, table.name, sha256)
     replace_parquet(checkpoint.rejected, rejected)
     replace_parquet(checkpoint.good, good)
@@ -175,6 +183,7 @@ def _check_file(
         rows_read=rows_read,
         rows_good=good.height,
         rows_erased=rows_erased,
+        erased_ids=ids,
         days=tuple(days),
         rejection=rejection,
         unknown_columns=unknown,

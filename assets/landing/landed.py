@@ -36,6 +36,9 @@ def landed(home: Home, name: str, now: datetime, *, history: bool = True) -> pl.
         entry = entries.get(file.path)
         if entry is None or not _is_known(home, table, file, entry):
             parts += _read(file, table, now)
+        elif history and entry.rows_erased:
+            # The stored rows leave out who was erased; the file itself has him again.
+            parts += _read(file, table, now)
         elif history:
             good = Checkpoint.of(home, table.name, entry.sha256).good
             parts.append(pl.scan_parquet(good, glob=False).select(table.names))

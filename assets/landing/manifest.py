@@ -19,6 +19,7 @@ class FileEntry(BaseModel):
         rows_read: rows found in it.
         rows_good: rows that keep the contract.
         rows_erased: rows of people who have been erased; they are stored nowhere.
+        erased_ids: salted hashes of the customer ids beside an erased person's address.
         days: UTC days of its good rows, for events.
         rejection: why no row of it can be used, or None.
         unknown_columns: columns the contract does not know.
@@ -34,6 +35,7 @@ class FileEntry(BaseModel):
     rows_read: int = 0
     rows_good: int = 0
     rows_erased: int = 0
+    erased_ids: tuple[str, ...] = ()
     days: tuple[date, ...] = ()
     rejection: str | None = None
     unknown_columns: tuple[str, ...] = ()

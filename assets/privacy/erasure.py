@@ -31,7 +31,7 @@ class UnknownPersonError(LookupError):
 
 
 class ErasureBusyError(RuntimeError):
-    """Another erasure is under way, or waits to be finished."""
+    """Another erasure is under way."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,13 @@ def subject(home: Home, customer_id: str, now: datetime) -> Person:
     """Whom an erasure of `customer_id` concerns, what an unfinished one knows included.
 
     Raises:
-        ErasureBusyError: an erasure of somebody else is not finished.
         UnknownPersonError: nothing is held about the id, and nobody with it was erased.
     """
     if not customer_id.strip():
         raise unknown(home, customer_id)
     person = find(home, customer_id.strip(), now)
-    unfinished = Journal.load(home)
+    unfinished = Journal.of(home, person.ids)
     if unfinished is not None:
-        if not person.ids & unfinished.person.ids:
-            first = min(unfinished.person.ids)
-            raise ErasureBusyError(
-                f"the erasure of '{first}' begun at {unfinished.started_at:%Y-%m-%d %H:%M} is not finished; "
-                f"run `sendplan forget {first}` first"
-            )
         return unfinished.person.joined(person)
     is_unknown = not person.is_described and Suppression.load(home).when(customer_id.strip()) is None
     if is_unknown and not places_of(home, person):
@@ -122,17 +115,17 @@ def forget(home: Home, person: Person, clock: Clock, on_step: OnStep = lambda _:
     now = clock.now()
     suppression = prepared(home)
     erased = [at for customer in person.ids if (at := suppression.when(customer))]
-    unfinished = Journal.load(home)
+    unfinished = Journal.of(home, person.ids)
     if unfinished is None and len(erased) == len(person.ids):
         on_step("verification")
         if not places(home, Traces(person)):
             return Outcome(person, min(erased))
 
     on_step("suppression")
-    journal = Journal(
-        person=person,
-        started_at=unfinished.started_at if unfinished else now,
-        removed=unfinished.removed if unfinished else {},
+    journal = (
+        unfinished.model_copy(update={"person": person})
+        if unfinished
+        else Journal(person=person, started_at=now)
     )
     suppression = suppression.adding(person, journal.started_at)
     suppression.save(home)
@@ -146,7 +139,7 @@ def forget(home: Home, person: Person, clock: Clock, on_step: OnStep = lambda _:
     proof = write_proof(home, journal, suppression, left, clock.now())
     exports.forget_gone(home)
     if not left:
-        Journal.discard(home)
+        journal.discard(home)
     rows = sum(counts.rows for counts in journal.removed.values())
     values = sum(counts.values for counts in journal.removed.values())
     return Outcome(person, journal.started_at, proof, rows, values, tuple(left))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -28,21 +30,29 @@ class Journal(BaseModel):
         person: whom it is about.
         started_at: when it began, naive UTC.
         removed: by path; written before a file is replaced, so that a kill loses no count.
+        key: its file's name, which says nothing of the person.
     """
 
     person: Person
     started_at: datetime
     removed: dict[str, Removed] = Field(default_factory=dict)
+    key: str = Field(default_factory=lambda: secrets.token_hex(8))
 
     @classmethod
-    def load(cls, home: Home) -> Journal | None:
-        """The erasure that is not finished; None where there is none."""
-        path = _path(home)
-        return cls.model_validate_json(path.read_bytes()) if path.exists() else None
+    def unfinished(cls, home: Home) -> list[Journal]:
+        """The erasures that are not finished, oldest first."""
+        files = sorted(_folder(home).glob("*.json"))
+        journals = [cls.model_validate_json(path.read_bytes()) for path in files]
+        return sorted(journals, key=lambda journal: journal.started_at)
+
+    @classmethod
+    def of(cls, home: Home, ids: Collection[str]) -> Journal | None:
+        """The unfinished erasure of a person with one of these ids."""
+        return next((journal for journal in cls.unfinished(home) if journal.person.ids & set(ids)), None)
 
     def save(self, home: Home) -> None:
         """Store it, readable by the owner alone."""
-        replace_bytes(_path(home), self.model_dump_json().encode(), SECRET)
+        replace_bytes(self._path(home), self.model_dump_json().encode(), SECRET)
 
     def note(self, home: Home, path: str, removed: Removed) -> None:
         """Write down what is about to be taken out of a file.
@@ -57,11 +67,13 @@ class Journal(BaseModel):
         )
         self.save(home)
 
-    @staticmethod
-    def discard(home: Home) -> None:
+    def discard(self, home: Home) -> None:
         """Forget it: the erasure is done."""
-        _path(home).unlink(missing_ok=True)
+        self._path(home).unlink(missing_ok=True)
+
+    def _path(self, home: Home) -> Path:
+        return _folder(home) / f"{self.key}.json"
 
 
-def _path(home: Home) -> Path:
-    return home.privacy / "journal.json"
+def _folder(home: Home) -> Path:
+    return home.privacy / "unfinished"

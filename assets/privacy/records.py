@@ -14,9 +14,10 @@ from pathlib import Path
 
 import polars as pl
 
+from assets.landing.contract import TABLES
 from assets.privacy.change import Change, replace_file
 from assets.privacy.journal import Removed
-from assets.privacy.traces import Traces
+from assets.privacy.traces import Traces, is_address, is_customer, link
 
 _LONGEST_RECORD_LINES = 100
 _SEPARATORS = (",", ";", "\t", "|")
@@ -32,10 +33,12 @@ def look_at_csv(path: Path, traces: Traces) -> Change:
 
     def records(text: str) -> tuple[list[str], Callable[[str], Judged]]:
         found = list(_csv_records(text))
-        head, found = found[:1], found[1:]
-        separator, header = _header(head[0] if head else "")
+        head = found[0] if found else ""
+        separator, header = _header(head)
+        if not any(_is_column(name) for name in header):
+            return found, lambda record: _plain_line(record, traces)
         judge = _csv_judge(header, separator, traces)
-        return [*head, *found], lambda record: record if head and record is head[0] else judge(record)
+        return found, lambda record: record if record is head else judge(record)
 
     return _look(path, traces, records, ())
 
@@ -129,6 +132,21 @@ def _header(record: str) -> tuple[str, list[str]]:
     return separator, next(csv.reader([plain], delimiter=separator), [])
 
 
+def _is_column(name: str) -> bool:
+    """Whether a cell of the first line is the name of a column, so that the line is a header and no record."""
+    return (
+        is_customer(name)
+        or is_address(name)
+        or link(name) is not None
+        or any(name in table.names for table in TABLES.values())
+    )
+
+
+def _plain_line(line: str, traces: Traces) -> Judged:
+    """What becomes of a line of which only the words can be read."""
+    return None if line.strip() and traces.owns_line(line.rstrip("\r\n")) else line
+
+
 def _csv_judge(header: list[str], separator: str, traces: Traces) -> Callable[[str], Judged]:
     def judge(record: str) -> Judged:
         body = record.rstrip("\r\n")
@@ -137,7 +155,7 @@ def _csv_judge(header: list[str], separator: str, traces: Traces) -> Callable[[s
         except csv.Error:
             fields = []
         if not fields or len(fields) > len(header):
-            return None if body and traces.owns_line(body) else record
+            return _plain_line(record, traces)
         # Of two columns with one name the first is read.
         row = dict(reversed(list(zip(header, fields, strict=False))))
         if traces.owns(row):
@@ -157,19 +175,20 @@ def _json_line(line: str, traces: Traces) -> Judged:
     try:
         row = json.loads(body)
     except (ValueError, RecursionError):
-        return None if body.strip() and traces.owns_line(body) else line
-    if not isinstance(row, dict):
-        return None if traces.owns_line(body) else line
-    if traces.owns(row):
+        return _plain_line(line, traces)
+    if not isinstance(row, dict | list):
+        return _plain_line(line, traces)
+    if isinstance(row, dict) and traces.owns(row):
         return None
-    if traces.erase(row) == row:
+    erased = traces.erase(row)
+    if erased == row:
         return line
     plain = traces.erase_text(body)
     try:
         # The line as it was written, where that is enough; else in another spelling of the same JSON.
-        is_enough = traces.erase(json.loads(plain)) == json.loads(plain)
+        is_enough = json.loads(plain) == erased
     except ValueError:
         is_enough = False
     if not is_enough:
-        plain = json.dumps(traces.erase(row), ensure_ascii=False, separators=(",", ":"))
+        plain = json.dumps(erased, ensure_ascii=False, separators=(",", ":"))
     return plain + line[len(body) :]

@@ -72,6 +72,24 @@ class Suppression:
         times = {self.hash("customer_id", customer): now for customer in person.ids}
         return Suppression(self.salt, more, {**times, **self.erased_at})
 
+    def ids_by_address(self, rows: pl.DataFrame) -> tuple[str, ...]:
+        """The hashed customer ids of rows with an erased person's address."""
+        if not {"customer_id", "email"} <= set(rows.columns):
+            return ()
+        his = rows.filter(pl.col("email").is_in(self._suppressed(rows["email"], "email")))
+        return tuple(
+            sorted({self.hash("customer_id", customer) for customer in his["customer_id"].drop_nulls()})
+        )
+
+    def knows(self, ids: Collection[str]) -> bool:
+        """Whether all of these hashed customer ids are suppressed."""
+        return set(ids) <= self.hashes.get("customer_id", frozenset())
+
+    def with_ids(self, ids: Collection[str], now: datetime) -> Suppression:
+        """The same with the ids, hashed, under which an erased person has been landed again."""
+        more = {**self.hashes, "customer_id": self.hashes.get("customer_id", frozenset()) | set(ids)}
+        return Suppression(self.salt, more, {**dict.fromkeys(ids, now), **self.erased_at})
+
     def save(self, home: Home) -> None:
         """Store it, readable by the owner alone."""
         stored = {

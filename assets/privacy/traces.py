@@ -108,7 +108,7 @@ class Traces:
         if isinstance(value, Mapping):
             if self.owns(value):
                 return None
-            changed = {key: self.erase(inner) for key, inner in value.items()}
+            changed = {self.erase(key): self.erase(inner) for key, inner in value.items()}
             return changed if changed != value else value
         if isinstance(value, list | tuple):
             kept = [self.erase(v) for v in value if not (isinstance(v, Mapping) and self.owns(v))]

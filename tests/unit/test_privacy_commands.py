@@ -62,15 +62,18 @@ def test_forget_waits_for_no_run_and_no_run_starts_beside_it(sendplan: Command, 
         refuse_during_erasure(instance)
         with no_run_at_work(instance), pytest.raises(RunInProgressError, match="a person is being erased"):
             refuse_during_erasure(instance)
-    assert Journal.load(home) is None
+    assert Journal.unfinished(home) == []
     assert sendplan("forget", "c-17", "--yes", home=home.root).code == 0
 
 
-def test_an_unfinished_erasure_of_another_comes_first(sendplan: Command, home: Home) -> None:
+def test_an_unfinished_erasure_of_another_stops_none(sendplan: Command, home: Home) -> None:
     Journal(person=Person(ids=frozenset({"c-2"})), started_at="2025-06-01T12:00:00").save(home)
-    said = sendplan("forget", "c-17", "--yes", home=home.root)
-    assert said.code == 1
-    assert "run `sendplan forget c-2` first" in said.err
+    assert sendplan("forget", "c-17", "--yes", home=home.root).code == 0
+    (waiting,) = Journal.unfinished(home)
+    assert waiting.person.ids == {"c-2"}
+    assert "sendplan forget c-2" in sendplan("doctor", home=home.root).out
+    assert sendplan("forget", "c-2", "--yes", home=home.root).code == 0
+    assert Journal.unfinished(home) == []
 
 
 def test_an_empty_home_holds_nobody(sendplan: Command, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_nothing_of_him_is_left_and_the_proof_names_nobody(home: Home) -> None:
         f"plans/plan_date={DAY}/send_plan.parquet",
     }
     assert proof["rows_removed"] == outcome.rows == sum(entry["rows"] for entry in proof["removed"])
-    assert Journal.load(home) is None
+    assert Journal.unfinished(home) == []
 
 
 def test_others_keep_every_value_in_their_order(home: Home) -> None:
@@ -184,7 +184,7 @@ def test_cut_short_before_any_step_the_same_call_finishes(
     with pytest.raises(KilledError):
         forget(home, stop_at=step)
     outcome, (expected, events) = forget(home), finished
-    assert (outcome.left, left_of_him(home), Journal.load(home)) == ((), [], None)
+    assert (outcome.left, left_of_him(home), Journal.unfinished(home)) == ((), [], [])
     assert (outcome.rows, outcome.values) == (expected.rows, expected.values)
     ingest(home, NOW)
     assert_frame_equal(raw_events(home), events)
@@ -206,7 +206,7 @@ def test_killed_for_real_it_is_finished_by_the_next_run(home: Home, tmp_path: Pa
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert (home.landing / "events" / ".a.parquet.erasing").exists()
-    assert Journal.load(home) is not None
+    assert len(Journal.unfinished(home)) == 1
     assert forget(home).left == ()
     assert left_of_him(home) == []
     assert not list(home.root.rglob(".*.erasing"))
@@ -233,6 +233,28 @@ def test_no_import_brings_him_back(home: Home, tmp_path: Path) -> None:
         )
     stored = [content for path, content in texts_below(home.raw) if path.suffix == ".parquet"]
     assert not any(b'"c-17"' in content or b"c-900" in content for content in stored)
+
+
+def test_the_id_under_which_he_is_landed_again_is_his_in_every_table(home: Home) -> None:
+    """Also in files taken in before the address told whose it is, and for the erasure that follows."""
+    forget(home)
+    event = {"event": "Page Viewed", "occurred_at": "2025-05-02", "customer_id": "c-900"}
+    (home.landing / "events" / "new.jsonl").write_text(json.dumps({"event_id": "n1", **event}) + "\n")
+    ingest(home, NOW)
+    assert "n1" in set(raw_events(home)["event_id"])
+    (home.landing / "customers").mkdir()
+    (home.landing / "customers" / "new.csv").write_text("customer_id,email\nc-900,JOE@example.org\n")
+    told = {"event_id": "n2", **event, "customer_id": "c-2", "query": "joe@example.org or c-900"}
+    (home.landing / "events" / "later.jsonl").write_text(
+        json.dumps({"event_id": "n3", **event}) + "\n" + json.dumps(told) + "\n"
+    )
+    report = ingest(home, NOW)
+    assert set(raw_events(home)["event_id"]) & {"n1", "n2", "n3"} == {"n2"}
+    assert report.tables["events"].erased == 2
+    assert ingest(home, NOW).tables["events"].files_read == 0
+    assert forget(home, "c-900").left == ()
+    assert left_of_him(home) == []
+    assert not any(b"c-900" in content for _, content in texts_below(home.root))
 
 
 def test_landed_again_he_is_taken_out_again(home: Home) -> None:
@@ -309,7 +331,7 @@ def test_what_cannot_be_read_is_named_and_the_journal_stays(home: Home) -> None:
     for path in (broken, home.root / "old.gz", home.root / "model.bin"):
         path.unlink()
     assert forget(home).left == ()
-    assert Journal.load(home) is None
+    assert Journal.unfinished(home) == []
 
 
 def test_links_are_never_followed_out_of_the_landing_folder(home: Home, tmp_path: Path) -> None:
@@ -350,10 +372,15 @@ def test_two_erasures_do_not_meet(home: Home) -> None:
         pass
     with erasure.held(home, shared=True), erasure.held(home, shared=True):
         pass
+
+
+def test_an_erasure_that_waits_for_mending_keeps_no_other_from_its_end(home: Home) -> None:
     with pytest.raises(KilledError):
         forget(home, stop_at="raw")
-    with pytest.raises(erasure.ErasureBusyError, match="sendplan forget c-17"):
-        forget(home, "c-2")
+    assert forget(home, "c-2").left == ()
+    assert [journal.person.ids for journal in Journal.unfinished(home)] == [{"c-17", "c-18"}]
+    assert forget(home, "c-17").left == ()
+    assert left_of_him(home) == []
 
 
 def test_an_unknown_id_is_said_to_be_unknown_and_changes_nothing(home: Home) -> None:
@@ -370,7 +397,7 @@ def test_what_is_kept_is_salted_and_for_its_owner_alone(home: Home, tmp_path: Pa
     forget(home)
     other = build(tmp_path / "other")
     forget(other)
-    kept = [path for path in home.privacy.iterdir() if path.name != "lock"]
+    kept = [path for path in home.privacy.rglob("*") if path.is_file() and path.name != "lock"]
     assert {path.name for path in kept} == {"salt", "suppression.json"}
     assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
     assert not Suppression.load(home).hashes["email"] & Suppression.load(other).hashes["email"]

@@ -100,6 +100,13 @@ def test_an_address_is_found_however_json_spells_it(tmp_path: Path) -> None:
     assert json.loads(second) == {"customer_id": "c-2", "query": "to [erased]"}
 
 
+def test_of_a_list_in_one_line_only_his_items_go(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('[{"customer_id": "c-17"}, {"customer_id": "c-2", "friends": {"c-17": 1}}]\n')
+    assert done(look_at_json_lines(path, JOE)) == (0, 1)
+    assert json.loads(path.read_text()) == [{"customer_id": "c-2", "friends": {"[erased]": 1}}]
+
+
 def test_a_number_is_an_id_in_its_column_alone(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("customer_id,price\n4711,1\n12,4711\n")
     (tmp_path / "b.jsonl").write_text('{"customer_id": 4711}\n{"customer_id": 12, "price": 4711}\n')
@@ -123,6 +130,7 @@ def test_a_number_is_an_id_in_its_column_alone(tmp_path: Path) -> None:
             "\ufeffcustomer_id,q\nc-2,b\n".encode("utf-16-le"),
         ),
         (b"message_id,customer_id\nm1,\nm1,c-2\n", b"message_id,customer_id\nm1,c-2\n"),
+        (b"c-17,joe\n4711,a\nc-2,b\n47110,c\n", b"c-2,b\n47110,c\n"),
     ],
 )
 def test_damaged_and_foreign_csv_files(tmp_path: Path, content: bytes, left: bytes) -> None:
