@@ -200,12 +200,12 @@ def _question(question: str, learn: Learn, tables: tuple[str, ...], description:
 
 
 def _customers(tables: TrainingSet) -> pl.DataFrame:
-    """Labelled snapshots of everyone who had been seen by then.
+    """Labelled snapshots of everyone who had been seen by then and does not refuse profiling.
 
     A customer without a sign-up date and without an event is in a plan, but not in an old snapshot: that he is in the file
     at all may be because of what he did later.
     """
-    seen = tables["feat_customer"].filter(pl.col("first_seen_at").is_not_null())
+    seen = tables["feat_customer"].filter("has_behaviour", pl.col("first_seen_at").is_not_null())
     return join_labels(seen, tables["label_customer"])
 
 

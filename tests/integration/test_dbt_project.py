@@ -379,6 +379,7 @@ def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
         "feat_affinity",
         "feat_send_hours",
         "feat_content_match",
+        "label_customer",
         "label_sends",
         "label_purchases",
     ):

@@ -1,7 +1,8 @@
 with customers as (
 
     select * from {{ ref('int_customer_as_of') }}
-    where {{ days_after('as_of', var('label_horizon_days')) }} <= cast('{{ var("labels_until") }}' as date)
+    where has_behaviour
+        and {{ days_after('as_of', var('label_horizon_days')) }} <= cast('{{ var("labels_until") }}' as date)
 
 ),
 
