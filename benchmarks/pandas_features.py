@@ -274,11 +274,13 @@ def message_responses(events: pd.DataFrame) -> pd.DataFrame:
     is_fast = seconds < np.where(is_click, MACHINE_CLICK_SECONDS, MACHINE_OPEN_SECONDS)
     is_agent = (agent.str.strip() == "Mozilla/5.0") | agent.str.lower().str.contains(MACHINE_AGENTS, na=False)
     is_machine = is_fast | is_agent | rows["event_id"].isin(click_bursts(rows[is_click]))
-    known_at = rows["occurred_at"] + pd.to_timedelta(
-        np.where(is_click, MACHINE_CLICK_BURST_SECONDS, 0), unit="s"
-    )
+    # Where only the mail tells whose an answer is, it is no older than the mail.
+    is_early = rows["customer_id"].isna() & (rows["sent_at"] > rows["occurred_at"])
+    answered_at = rows["occurred_at"].where(~is_early, rows["sent_at"])
+    known_at = answered_at + pd.to_timedelta(np.where(is_click, MACHINE_CLICK_BURST_SECONDS, 0), unit="s")
     return rows.assign(
-        customer_id=rows["customer_id"].fillna(rows["recipient"].where(is_after_send)),
+        customer_id=rows["customer_id"].fillna(rows["recipient"]),
+        occurred_at=answered_at,
         is_click=is_click,
         is_machine=is_machine,
         known_at=known_at,
@@ -398,9 +400,12 @@ def mail(
     known = responses[responses["known_at"] < as_of]
     human = known[~known["is_machine"] & known["message_id"].notna()]
     opens, clicks = human[~human["is_click"]], human[human["is_click"]]
+    # Nobody answers a mail before it is sent.
     sent = sent.assign(
-        is_opened=sent["message_id"].isin(opens["message_id"]),
-        is_clicked=sent["message_id"].isin(clicks["message_id"]),
+        is_opened=sent["message_id"].isin(opens.loc[opens["occurred_at"] >= opens["sent_at"], "message_id"]),
+        is_clicked=sent["message_id"].isin(
+            clicks.loc[clicks["occurred_at"] >= clicks["sent_at"], "message_id"]
+        ),
     )
     columns = {}
     for days in (7, 30, 90, 180):
