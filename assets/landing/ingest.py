@@ -66,11 +66,10 @@ def ingest(home: Home, now: datetime) -> IngestReport:
         )
         returned = {key for entry in states[name].files.values() for key in entry.erased_ids}
         if not suppression.knows(returned):
-            suppression = suppression.with_ids(returned, now)
-            suppression.save(home)
-            previous = (
-                Manifest()
-            )  # Rows of these ids may have been taken in before: the other tables are read anew.
+            # Rows of these ids may have been taken in before they were known as his: all is read anew, without them.
+            suppression.with_ids(returned, now).save(home)
+            _mark_unfinished(home)
+            return ingest(home, now)
     Manifest(tables=states).save(manifest_path(home))
     _forget_checkpoints(home, states)
     return IngestReport(tables=reports, warnings=(*discovery.warnings, *_repeated_columns(states)))

@@ -34,10 +34,9 @@ def landed(home: Home, name: str, now: datetime, *, history: bool = True) -> pl.
     parts = [*_raw(home, table)]
     for file in files:
         entry = entries.get(file.path)
-        if entry is None or not _is_known(home, table, file, entry):
-            parts += _read(file, table, now)
-        elif history and entry.rows_erased:
-            # The stored rows leave out who was erased; the file itself has him again.
+        # The stored rows of a file leave out who was erased; the file itself has him again.
+        leaves_out = entry is not None and history and entry.rows_erased
+        if entry is None or leaves_out or not _is_known(home, table, file, entry):
             parts += _read(file, table, now)
         elif history:
             good = Checkpoint.of(home, table.name, entry.sha256).good

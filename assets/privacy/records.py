@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,10 +36,8 @@ def look_at_csv(path: Path, traces: Traces) -> Change:
         found = list(_csv_records(text))
         head = found[0] if found else ""
         separator, header = _header(head)
-        if not any(_is_column(name) for name in header):
-            return found, lambda record: _plain_line(record, traces)
         judge = _csv_judge(header, separator, traces)
-        return found, lambda record: record if record is head else judge(record)
+        return found, lambda record: record if header and record is head else judge(record)
 
     return _look(path, traces, records, ())
 
@@ -126,14 +125,16 @@ def _lines_of_record(lines: Sequence[str], position: int) -> int:
 
 
 def _header(record: str) -> tuple[str, list[str]]:
-    """The separator and the column names."""
+    """The separator and the column names; no names where the first line is a record like the others."""
     plain = record.lstrip("\ufeff").rstrip("\r\n")
     separator = max(_SEPARATORS, key=plain.count)
-    return separator, next(csv.reader([plain], delimiter=separator), [])
+    names = next(csv.reader([plain], delimiter=separator), [])
+    is_header = any(map(_is_column, names)) or not re.search(r"[\d@]", plain)
+    return separator, names if is_header else []
 
 
 def _is_column(name: str) -> bool:
-    """Whether a cell of the first line is the name of a column, so that the line is a header and no record."""
+    """Whether the contract, or a name that says customer, address, device, message or order, makes a cell a column."""
     return (
         is_customer(name)
         or is_address(name)
@@ -154,11 +155,11 @@ def _csv_judge(header: list[str], separator: str, traces: Traces) -> Callable[[s
             fields = next(csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True), [])
         except csv.Error:
             fields = []
-        if not fields or len(fields) > len(header):
+        if not fields or (header and len(fields) > len(header)):
             return _plain_line(record, traces)
         # Of two columns with one name the first is read.
         row = dict(reversed(list(zip(header, fields, strict=False))))
-        if traces.owns(row):
+        if traces.owns(row) if header else traces.owns_cells(fields):
             return None
         erased = [traces.erase_text(field) for field in fields]
         if erased == fields:

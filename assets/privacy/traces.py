@@ -86,6 +86,12 @@ class Traces:
             for column, value in row.items()
         )
 
+    def owns_cells(self, cells: Iterable[str]) -> bool:
+        """Whether a row without column names is his: one of its cells is his id or address, as a whole."""
+        return any(
+            as_text(cell) in self.person.ids or normalised(cell) in self.person.emails for cell in cells
+        )
+
     def owns_line(self, line: str) -> bool:
         """Whether he stands in a line that is no row: in a word of it, or as one of its cells."""
         if self.erase_text(line) != line:

@@ -243,6 +243,8 @@ def test_the_id_under_which_he_is_landed_again_is_his_in_every_table(home: Home)
     ingest(home, NOW)
     assert "n1" in set(raw_events(home)["event_id"])
     (home.landing / "customers").mkdir()
+    (home.landing / "customers" / "a.csv").write_text("customer_id,email\nc-900,other@example.org\n")
+    ingest(home, NOW)
     (home.landing / "customers" / "new.csv").write_text("customer_id,email\nc-900,JOE@example.org\n")
     told = {"event_id": "n2", **event, "customer_id": "c-2", "query": "joe@example.org or c-900"}
     (home.landing / "events" / "later.jsonl").write_text(
@@ -251,6 +253,7 @@ def test_the_id_under_which_he_is_landed_again_is_his_in_every_table(home: Home)
     report = ingest(home, NOW)
     assert set(raw_events(home)["event_id"]) & {"n1", "n2", "n3"} == {"n2"}
     assert report.tables["events"].erased == 2
+    assert "c-900" not in pl.read_parquet(home.raw / "customers.parquet")["customer_id"]
     assert ingest(home, NOW).tables["events"].files_read == 0
     assert forget(home, "c-900").left == ()
     assert left_of_him(home) == []

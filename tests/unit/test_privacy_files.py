@@ -131,6 +131,8 @@ def test_a_number_is_an_id_in_its_column_alone(tmp_path: Path) -> None:
         ),
         (b"message_id,customer_id\nm1,\nm1,c-2\n", b"message_id,customer_id\nm1,c-2\n"),
         (b"c-17,joe\n4711,a\nc-2,b\n47110,c\n", b"c-2,b\n47110,c\n"),
+        ("c-2,ask joé@example.org\nc-3, JOÉ@example.org \n".encode(), b"c-2,ask [erased]\n"),
+        ("note,n\nask joé@example.org,4711\n".encode(), b"note,n\nask [erased],4711\n"),
     ],
 )
 def test_damaged_and_foreign_csv_files(tmp_path: Path, content: bytes, left: bytes) -> None:
