@@ -74,35 +74,19 @@ known as (
 
 ),
 
-totals as (
-
-    select
-        customer_id,
-        as_of,
-        kind,
-        {{ stable_sum('weight') }} as weight
-    from known
-    group by customer_id, as_of, kind
-
-),
-
 ranked as (
 
     select
-        known.customer_id,
-        known.kind,
-        known.value,
-        known.as_of,
-        known.weight,
-        known.weight / totals.weight as share,
-        cast(row_number() over (
-            partition by known.customer_id, known.as_of, known.kind order by known.weight desc, known.value
-        ) as integer) as rank
+        customer_id,
+        kind,
+        value,
+        as_of,
+        weight,
+        {# Over all rows of the kind; in the order of the rank, so that both are made in one pass. #}
+        weight / {{ stable_sum('weight', over='by_weight rows between unbounded preceding and unbounded following') }} as share,
+        cast(row_number() over by_weight as integer) as rank
     from known
-    inner join totals
-        on known.customer_id = totals.customer_id
-        and known.as_of = totals.as_of
-        and known.kind = totals.kind
+    window by_weight as (partition by customer_id, as_of, kind order by weight desc, value)
 
 )
 
