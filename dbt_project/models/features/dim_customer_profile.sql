@@ -16,9 +16,9 @@ eligibility as (
 
 ),
 
-mail as (
+engagement as (
 
-    select * from {{ ref('int_customer_mail_as_of') }}
+    select * from {{ ref('int_customer_engagement_as_of') }}
 
 ),
 
@@ -59,7 +59,11 @@ favourites as (
         customer_id,
         as_of,
         {%- for kind, name in [('category', 'top_categories'), ('brand', 'top_brands'), ('topic', 'top_topics')] %}
-        coalesce(list(value order by rank) filter (where kind = '{{ kind }}'), []) as {{ name }}{{ ',' if not loop.last }}
+        list_filter([
+            {%- for rank in range(1, var('profile_top') + 1) %}
+            max(value) filter (where kind = '{{ kind }}' and rank = {{ rank }}){{ ',' if not loop.last }}
+            {%- endfor %}
+        ], lambda value: value is not null) as {{ name }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ ref('feat_affinity') }}
     where rank <= {{ var('profile_top') }}
@@ -114,8 +118,8 @@ select
     round(features.avg_order_value, 2) as avg_order_value,
     features.last_order_at,
     visits.last_visit_at,
-    mail.last_human_open_at as last_open_at,
-    mail.last_click_at,
+    engagement.last_human_open_at as last_open_at,
+    engagement.last_click_at,
     case when features.has_behaviour then eligibility.last_support_at end as last_support_at,
     coalesce(favourites.top_categories, []) as top_categories,
     coalesce(favourites.top_brands, []) as top_brands,
@@ -170,7 +174,7 @@ inner join people on features.customer_id = people.customer_id
 inner join eligibility on features.customer_id = eligibility.customer_id and features.as_of = eligibility.as_of
 left join stages on features.customer_id = stages.customer_id and features.as_of = stages.as_of
 left join segments on features.customer_id = segments.customer_id and features.as_of = segments.as_of
-left join mail on features.customer_id = mail.customer_id and features.as_of = mail.as_of
+left join engagement on features.customer_id = engagement.customer_id and features.as_of = engagement.as_of
 left join visits on features.customer_id = visits.customer_id and features.as_of = visits.as_of
 left join favourites on features.customer_id = favourites.customer_id and features.as_of = favourites.as_of
 left join open_triggers on features.customer_id = open_triggers.customer_id and features.as_of = open_triggers.as_of

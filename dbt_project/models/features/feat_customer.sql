@@ -28,12 +28,6 @@ visits as (
 
 ),
 
-mail as (
-
-    select * from {{ ref('int_customer_mail_as_of') }}
-
-),
-
 engagement as (
 
     select * from {{ ref('int_customer_engagement_as_of') }}
@@ -128,20 +122,10 @@ select
     coalesce(visits.n_searches_30d, 0) as n_searches_30d,
     coalesce(visits.n_content_views_90d, 0) as n_content_views_90d,
     {{ days_between('visits.last_visit_at', 'customers.as_of') }} as days_since_last_session,
-    coalesce(mail.n_emails_30d, 0) as n_emails_30d,
-    coalesce(mail.n_emails_90d, 0) as n_emails_90d,
-    coalesce(mail.n_human_opens_90d, 0) as n_human_opens_90d,
-    coalesce(mail.n_clicks_90d, 0) as n_clicks_90d,
-    {%- for days in [7, 180] %}
+    {%- for days in [7, 30, 90, 180] %}
     coalesce(engagement.n_emails_{{ days }}d, 0) as n_emails_{{ days }}d,
-    {%- endfor %}
-    {%- for days in [7, 30, 180] %}
     coalesce(engagement.n_human_opens_{{ days }}d, 0) as n_human_opens_{{ days }}d,
     coalesce(engagement.n_clicks_{{ days }}d, 0) as n_clicks_{{ days }}d,
-    {%- endfor %}
-    mail.n_human_opens_90d / nullif(mail.n_emails_90d, 0) as open_rate_90d,
-    mail.n_clicks_90d / nullif(mail.n_emails_90d, 0) as click_rate_90d,
-    {%- for days in [7, 30, 180] %}
     engagement.n_human_opens_{{ days }}d / nullif(engagement.n_emails_{{ days }}d, 0) as open_rate_{{ days }}d,
     engagement.n_clicks_{{ days }}d / nullif(engagement.n_emails_{{ days }}d, 0) as click_rate_{{ days }}d,
     {%- endfor %}
@@ -150,8 +134,8 @@ select
         - engagement.{{ answers }}_90d / nullif(engagement.n_emails_90d, 0) as {{ kind }}_rate_trend,
     {%- endfor %}
     engagement.machine_open_share_180d,
-    {{ days_between('mail.last_human_open_at', 'customers.as_of') }} as days_since_last_open,
-    {{ days_between('mail.last_click_at', 'customers.as_of') }} as days_since_last_click,
+    {{ days_between('engagement.last_human_open_at', 'customers.as_of') }} as days_since_last_open,
+    {{ days_between('engagement.last_click_at', 'customers.as_of') }} as days_since_last_click,
     orders.discount_share,
     orders.mean_discount_depth,
     tastes.price_position,
@@ -212,7 +196,6 @@ inner join profiles on customers.customer_id = profiles.customer_id
 inner join lifecycle on customers.customer_id = lifecycle.customer_id and customers.as_of = lifecycle.as_of
 left join orders on customers.customer_id = orders.customer_id and customers.as_of = orders.as_of
 left join visits on customers.customer_id = visits.customer_id and customers.as_of = visits.as_of
-left join mail on customers.customer_id = mail.customer_id and customers.as_of = mail.as_of
 left join engagement on customers.customer_id = engagement.customer_id and customers.as_of = engagement.as_of
 left join offers on customers.customer_id = offers.customer_id and customers.as_of = offers.as_of
 left join interests on customers.customer_id = interests.customer_id and customers.as_of = interests.as_of

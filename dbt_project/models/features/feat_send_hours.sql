@@ -32,11 +32,9 @@ sends as (
         customer_id,
         as_of,
         hour_of_week,
-        1 as n_sent,
-        cast(coalesce(first_human_open_at <= {{ days_after('sent_at', 1) }}, false) as integer) as n_opened_24h,
-        cast(coalesce(first_click_at <= {{ days_after('sent_at', 1) }}, false) as integer) as n_clicked_24h,
-        0 as n_opens,
-        0 as n_visits
+        'send' as kind,
+        first_human_open_at <= {{ days_after('sent_at', 1) }} as is_opened_24h,
+        first_click_at <= {{ days_after('sent_at', 1) }} as is_clicked_24h
     from outcomes
     where sent_at < {{ days_before('as_of', 1) }}
         and sent_at >= {{ days_before('as_of', var('send_hours_days')) }}
@@ -49,11 +47,9 @@ opens as (
         customers.customer_id,
         customers.as_of,
         {{ hour_of_week(local_time('responses.occurred_at', 'customers.timezone')) }} as hour_of_week,
-        0 as n_sent,
-        0 as n_opened_24h,
-        0 as n_clicked_24h,
-        1 as n_opens,
-        0 as n_visits
+        'open' as kind,
+        false as is_opened_24h,
+        false as is_clicked_24h
     from responses
     inner join customers
         on responses.customer_id = customers.customer_id
@@ -68,11 +64,9 @@ visits as (
         customers.customer_id,
         customers.as_of,
         {{ hour_of_week(local_time('site_events.occurred_at', 'customers.timezone')) }} as hour_of_week,
-        0 as n_sent,
-        0 as n_opened_24h,
-        0 as n_clicked_24h,
-        0 as n_opens,
-        1 as n_visits
+        'visit' as kind,
+        false as is_opened_24h,
+        false as is_clicked_24h
     from site_events
     inner join customers
         on site_events.customer_id = customers.customer_id
@@ -95,11 +89,11 @@ select
     customer_id,
     hour_of_week,
     as_of,
-    cast(sum(n_sent) as integer) as n_sent,
-    cast(sum(n_opened_24h) as integer) as n_opened_24h,
-    cast(sum(n_clicked_24h) as integer) as n_clicked_24h,
-    cast(sum(n_opens) as integer) as n_opens,
-    cast(sum(n_visits) as integer) as n_visits
+    cast(count(*) filter (where kind = 'send') as integer) as n_sent,
+    cast(count(*) filter (where is_opened_24h) as integer) as n_opened_24h,
+    cast(count(*) filter (where is_clicked_24h) as integer) as n_clicked_24h,
+    cast(count(*) filter (where kind = 'open') as integer) as n_opens,
+    cast(count(*) filter (where kind = 'visit') as integer) as n_visits
 from combined
 group by customer_id, hour_of_week, as_of
 order by as_of, customer_id, hour_of_week

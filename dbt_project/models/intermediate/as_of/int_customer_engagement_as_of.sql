@@ -26,12 +26,14 @@ answers as (
         customers.as_of,
         responses.kind,
         responses.is_machine,
+        responses.occurred_at >= {{ days_before('customers.as_of', 180) }} as is_last_180d,
+        {# Of an answer without a message nobody knows what it answers. #}
+        case when responses.message_id is not null and not responses.is_machine then responses.occurred_at end as answered_at,
         {{ device_class('responses.device') }} as device_class
     from responses
     inner join customers
         on responses.customer_id = customers.customer_id
         and responses.known_at < customers.as_of
-        and responses.occurred_at >= {{ days_before('customers.as_of', 180) }}
 
 ),
 
@@ -56,12 +58,15 @@ readers as (
     select
         customer_id,
         as_of,
-        count(*) filter (where kind = 'open') as n_opens,
-        count(*) filter (where kind = 'open' and is_machine) as n_machine_opens,
+        count(*) filter (where is_last_180d and kind = 'open') as n_opens,
+        count(*) filter (where is_last_180d and kind = 'open' and is_machine) as n_machine_opens,
         {%- for device in ['mobile', 'tablet', 'desktop'] %}
-        cast(count(*) filter (where not is_machine and device_class = '{{ device }}') as integer) as n_{{ device }}_answers
-        {{- ',' if not loop.last }}
+        cast(count(*) filter (
+            where is_last_180d and not is_machine and device_class = '{{ device }}'
+        ) as integer) as n_{{ device }}_answers,
         {%- endfor %}
+        max(answered_at) filter (where kind = 'open') as last_human_open_at,
+        max(answered_at) filter (where kind = 'click') as last_click_at
     from answers
     group by customer_id, as_of
 
@@ -77,7 +82,9 @@ select
     {%- endfor %}
     readers.n_machine_opens / nullif(readers.n_opens, 0) as machine_open_share_180d,
     {%- for device in ['mobile', 'tablet', 'desktop'] %}
-    coalesce(readers.n_{{ device }}_answers, 0) as n_{{ device }}_answers{{ ',' if not loop.last }}
+    coalesce(readers.n_{{ device }}_answers, 0) as n_{{ device }}_answers,
     {%- endfor %}
+    readers.last_human_open_at,
+    readers.last_click_at
 from mails
 full outer join readers on mails.customer_id = readers.customer_id and mails.as_of = readers.as_of

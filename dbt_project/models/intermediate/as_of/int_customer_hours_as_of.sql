@@ -12,6 +12,17 @@ send_hours as (
 
 ),
 
+totals as (
+
+    select
+        customer_id,
+        as_of,
+        sum(n_opens + n_visits) as n
+    from send_hours
+    group by customer_id, as_of
+
+),
+
 {#- Hours are local already where the zone is stated, UTC where not. #}
 activity as (
 
@@ -27,17 +38,10 @@ activity as (
     inner join timezones
         on send_hours.customer_id = timezones.customer_id
         and send_hours.as_of = timezones.as_of
-
-),
-
-totals as (
-
-    select
-        customer_id,
-        as_of,
-        sum(n_opens + n_visits) as n
-    from send_hours
-    group by customer_id, as_of
+    inner join totals
+        on send_hours.customer_id = totals.customer_id
+        and send_hours.as_of = totals.as_of
+        and totals.n >= {{ var('usual_hours_min_observations') }}
 
 ),
 
@@ -91,9 +95,7 @@ left join best_hours
     on totals.customer_id = best_hours.customer_id
     and totals.as_of = best_hours.as_of
     and best_hours.nth = 1
-    and totals.n >= {{ var('usual_hours_min_observations') }}
 left join weekdays
     on totals.customer_id = weekdays.customer_id
     and totals.as_of = weekdays.as_of
     and weekdays.nth = 1
-    and totals.n >= {{ var('usual_hours_min_observations') }}

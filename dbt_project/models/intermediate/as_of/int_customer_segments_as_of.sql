@@ -30,7 +30,7 @@ payments as (
 ),
 
 {#- The snapshot itself and the month starts before it. #}
-points as (
+dates_of_observation as (
 
     select as_of, as_of as observed_on from dates
     union
@@ -41,6 +41,15 @@ points as (
     cross join (
         values {% for n in range(var('segment_history_months')) %}({{ n }}){{ ', ' if not loop.last }}{% endfor %}
     ) as months (n)
+
+),
+
+points as (
+
+    select
+        *,
+        lag(observed_on) over (partition by as_of order by observed_on) as observed_before
+    from dates_of_observation
 
 ),
 
@@ -63,16 +72,25 @@ spent as (
 
 ),
 
+ranked as (
+
+    select
+        *,
+        count(*) over (partition by as_of, observed_on) as n,
+        rank() over by_revenue as lowest_rank,
+        round(cume_dist() over by_revenue * count(*) over (partition by as_of, observed_on)) as highest_rank
+    from spent
+    window by_revenue as (partition by as_of, observed_on order by revenue)
+
+),
+
 {#- Equal revenue shares a position, so a tie never falls on both sides of a border. #}
 placed as (
 
     select
         *,
-        (
-            rank() over (partition by as_of, observed_on order by revenue) - 0.5
-            + (count(*) over (partition by as_of, observed_on, revenue) - 1) / 2.0
-        ) / count(*) over (partition by as_of, observed_on) as position
-    from spent
+        ((lowest_rank + highest_rank) / 2 - 0.5) / n as position
+    from ranked
 
 ),
 
@@ -94,6 +112,12 @@ observed as (
         on stages.as_of = points.as_of
         and (stages.since is null or stages.since <= points.observed_on)
         and (stages.until is null or stages.until > points.observed_on)
+        {#- A prospect's segment does not change, so he is observed once. #}
+        and (
+            stages.lifecycle_stage <> 'prospect'
+            or points.observed_before is null
+            or points.observed_before < stages.since
+        )
     left join placed
         on stages.customer_id = placed.customer_id
         and points.as_of = placed.as_of

@@ -7,46 +7,74 @@ with customers as (
 
 site_events as (
 
+    select * from {{ ref('fct_site_events') }}
+
+),
+
+known as (
+
     select
-        *,
-        {{ device_class('device') }} as device_class
-    from {{ ref('fct_site_events') }}
+        customers.customer_id,
+        customers.as_of,
+        site_events.session_id,
+        site_events.event,
+        site_events.device,
+        {{ device_class('site_events.device') }} as device_class,
+        site_events.is_session_start,
+        site_events.occurred_at,
+        customers.as_of - cast(site_events.occurred_at as date) as days_ago
+    from site_events
+    inner join customers
+        on site_events.customer_id = customers.customer_id
+        and site_events.known_at < customers.as_of
+
+),
+
+{# First by session, which is counted once however many of its events a window holds. #}
+sessions as (
+
+    select
+        customer_id,
+        as_of,
+        session_id,
+        min(days_ago) as days_ago,
+        {%- for name, event, days in [
+            ('n_product_views_7d', 'Product Viewed', 7),
+            ('n_product_views_30d', 'Product Viewed', 30),
+            ('n_carts_30d', 'Product Added', 30),
+            ('n_searches_30d', 'Products Searched', 30),
+            ('n_content_views_90d', 'Content Viewed', 90),
+        ] %}
+        count(*) filter (where event = '{{ event }}' and days_ago <= {{ days }}) as {{ name }},
+        {%- endfor %}
+        count(*) filter (
+            where lower(device) in ('mobile', 'phone', 'smartphone', 'tablet', 'ios', 'android')
+        ) as n_mobile_events,
+        count(device) as n_device_events,
+        {%- for device in ['mobile', 'tablet', 'desktop'] %}
+        count(*) filter (
+            where is_session_start and device_class = '{{ device }}' and days_ago <= {{ var('device_days') }}
+        ) as n_{{ device }}_sessions,
+        {%- endfor %}
+        max(occurred_at) as last_visit_at
+    from known
+    group by customer_id, as_of, session_id
 
 )
 
 select
-    customers.customer_id,
-    customers.as_of,
+    customer_id,
+    as_of,
     {%- for days in [7, 30, 90] %}
-    cast(count(distinct site_events.session_id) filter (
-        where site_events.occurred_at >= {{ days_before('customers.as_of', days) }}
-    ) as integer) as n_sessions_{{ days }}d,
+    cast(count(*) filter (where days_ago <= {{ days }}) as integer) as n_sessions_{{ days }}d,
     {%- endfor %}
-    {%- for name, event, days in [
-        ('n_product_views_7d', 'Product Viewed', 7),
-        ('n_product_views_30d', 'Product Viewed', 30),
-        ('n_carts_30d', 'Product Added', 30),
-        ('n_searches_30d', 'Products Searched', 30),
-        ('n_content_views_90d', 'Content Viewed', 90),
+    {%- for name in [
+        'n_product_views_7d', 'n_product_views_30d', 'n_carts_30d', 'n_searches_30d', 'n_content_views_90d',
+        'n_mobile_sessions', 'n_tablet_sessions', 'n_desktop_sessions',
     ] %}
-    cast(count(*) filter (
-        where site_events.event = '{{ event }}'
-        and site_events.occurred_at >= {{ days_before('customers.as_of', days) }}
-    ) as integer) as {{ name }},
+    cast(sum({{ name }}) as integer) as {{ name }},
     {%- endfor %}
-    cast(count(*) filter (
-        where lower(site_events.device) in ('mobile', 'phone', 'smartphone', 'tablet', 'ios', 'android')
-    ) as double) / nullif(count(site_events.device), 0) as mobile_share,
-    {%- for device in ['mobile', 'tablet', 'desktop'] %}
-    cast(count(*) filter (
-        where site_events.is_session_start
-        and site_events.device_class = '{{ device }}'
-        and site_events.occurred_at >= {{ days_before('customers.as_of', var('device_days')) }}
-    ) as integer) as n_{{ device }}_sessions,
-    {%- endfor %}
-    max(site_events.occurred_at) as last_visit_at
-from site_events
-inner join customers
-    on site_events.customer_id = customers.customer_id
-    and site_events.known_at < customers.as_of
-group by customers.customer_id, customers.as_of
+    cast(sum(n_mobile_events) as double) / nullif(sum(n_device_events), 0) as mobile_share,
+    max(last_visit_at) as last_visit_at
+from sessions
+group by customer_id, as_of
