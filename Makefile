@@ -1,7 +1,7 @@
 # make plan   creates the environment, simulates a shop and makes its send plan
 # make test   creates the environment and runs all tests
 .DEFAULT_GOAL := help
-.PHONY: help plan test lint types check ui mlflow lock clean
+.PHONY: help plan test evaluate lint types check ui mlflow lock clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -35,6 +35,9 @@ types: $(STAMP) ## static types, strict in models/
 	$(BIN)/mypy
 
 check: lint types test ## all that the build server runs
+
+evaluate: $(STAMP) ## judge every model beside its baselines on public data
+	$(BIN)/sendplan evaluate
 
 ui: $(STAMP) ## Dagster's pages at http://localhost:3000
 	$(BIN)/sendplan ui dagster

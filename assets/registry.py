@@ -149,7 +149,7 @@ class Registry:
         client = self._client
         verdict = lesson.verdict
         with mlflow.start_run(
-            experiment_id=self._experiment(client, question),
+            experiment_id=self.experiment(question),
             run_name=f"{week} {verdict.winner}",
             description=verdict.reason,
         ) as run:
@@ -184,9 +184,11 @@ class Registry:
     def prepare(self, questions: Iterable[str]) -> None:
         """Make the store and an experiment per question, before several processes ask for them at once."""
         for question in questions:
-            self._experiment(self._client, question)
+            self.experiment(question)
 
-    def _experiment(self, client: MlflowClient, question: str) -> str:
+    def experiment(self, question: str) -> str:
+        """Id of the experiment of a question; made where it is absent."""
+        client = self._client
         experiment = client.get_experiment_by_name(question)
         if experiment is not None:
             return str(experiment.experiment_id)

@@ -1,4 +1,4 @@
-"""How fast the feature tables are built, and how much memory that takes: `python benchmarks/features.py`.
+"""How fast the feature tables are built, and how much memory that takes: `python -m benchmarks.features`.
 
 Each step is a process of its own, with the commands that the assets run. See README.md beside this file.
 """
@@ -22,15 +22,15 @@ from typing import Annotated
 
 import pandas as pd
 import typer
-from comparison import differences
-from measure import Cost, run
-from pandas_features import LEFT_OUT
 from rich.console import Console
 from rich.table import Table
-from world import LAST_DAY, Size, write_next_day, write_raw
 
 from assets.dbt import EXECUTABLE, PROJECT, build_args, environment, feature_vars, warehouse_vars
 from assets.home import Home
+from benchmarks.comparison import differences
+from benchmarks.measure import Cost, run
+from benchmarks.pandas_features import LEFT_OUT
+from benchmarks.world import LAST_DAY, Size, write_next_day, write_raw
 
 THREADS = 2
 PLAN_DATE = LAST_DAY + timedelta(days=1)

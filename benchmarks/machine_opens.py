@@ -1,6 +1,6 @@
 """How well machine opens and clicks are told from a person's: precision and recall against the simulator's truth.
 
-    .venv/bin/python benchmarks/machine_opens.py [--customers 2000] [--days 120] [--seeds 7 8 9]
+    .venv/bin/python -m benchmarks.machine_opens [--customers 2000] [--days 120] [--seeds 7 8 9]
 
 Each seed is a shop of its own, simulated, ingested and run through dbt up to `fct_messages` in a temporary folder. An event
 is right when `fct_message_responses.is_machine` says what the simulator knows; a message is right when

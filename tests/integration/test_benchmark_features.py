@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from comparison import differences
 from dbt_harness import Dbt, read_events, simulated_raw, write_events
-from pandas_features import LEFT_OUT, feat_customer
 
+from benchmarks.comparison import differences
+from benchmarks.pandas_features import LEFT_OUT, feat_customer
 from models.features import CUSTOMER_FEATURES
 
 END, AS_OF = date(2025, 4, 10), date(2025, 3, 20)

@@ -1,0 +1,23 @@
+"""The trials by name, in the order in which they are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.evaluate.table import Table
+
+TRIALS: tuple[str, ...] = ()
+"""Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
+
+
+def tables(trial: str, data: Path) -> Iterator[Table]:
+    """Run a trial from scratch.
+
+    Args:
+        trial: one of TRIALS.
+        data: the folder with the public datasets.
+    Raises: MissingDataError where the trial's file is absent.
+    """
+    yield from import_module(f"benchmarks.evaluate.{trial}").tables(data)

@@ -1,0 +1,71 @@
+"""The command that judges the models on public data: evaluate."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.cli.output import JsonOption, print_json, progress, rows, stderr, stdout
+from pipelines.settings import Settings
+
+DATA = Path("../shared/data")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    trial: Annotated[
+        list[str] | None, typer.Argument(help="Only these trials; default: all of them.")
+    ] = None,
+    data: Annotated[
+        Path, typer.Option(envvar="SENDPLAN_DATA", help="The folder with the public datasets.")
+    ] = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge every model beside its baselines on public data and simulated shops, from scratch; logged in MLflow."""
+    from assets.registry import Registry
+    from benchmarks.evaluate.log import log
+    from benchmarks.evaluate.trials import TRIALS, tables
+
+    unknown = sorted(set(trial or ()) - set(TRIALS))
+    if unknown:
+        raise typer.BadParameter(f"there is no trial {', '.join(unknown)}; there are {', '.join(TRIALS)}")
+    home = Settings.from_env().home
+    registry = Registry(home.registry_db, home.artifacts)
+    found: list[dict[str, Any]] = []
+    for name in trial or TRIALS:
+        start = time.monotonic()
+        with progress(f"evaluate {name}", as_json):
+            for table in tables(name, data):
+                log(registry, name, table)
+                found.append(
+                    {
+                        "trial": name,
+                        "table": table.name,
+                        "title": table.title,
+                        "figures": table.figures.to_dicts(),
+                        "targets": {str(t): table.is_met(t) for t in table.targets},
+                    }
+                )
+                if not as_json:
+                    _print(found[-1], table.figures.columns)
+        stderr.print(f"{name}: {time.monotonic() - start:.0f} s")
+    if as_json:
+        print_json({"tables": found})
+
+
+def _print(table: dict[str, Any], columns: list[str]) -> None:
+    body = [tuple(_short(row[column]) for column in columns) for row in table["figures"]]
+    rows(f"{table['table']}: {table['title']}", columns, body)
+    for target, is_met in table["targets"].items():
+        stdout.print(f"  {'met   ' if is_met else 'MISSED'} {target}", markup=False, highlight=False)
+
+
+def _short(value: object) -> object:
+    return f"{value:.4f}" if isinstance(value, float) else value
