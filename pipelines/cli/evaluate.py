@@ -62,7 +62,8 @@ def evaluate(
 
 def _print(table: dict[str, Any], columns: list[str]) -> None:
     body = [tuple(_short(row[column]) for column in columns) for row in table["figures"]]
-    rows(f"{table['table']}: {table['title']}", columns, body)
+    stdout.print(f"\n{table['table']}: {table['title']}", markup=False, highlight=False, soft_wrap=True)
+    rows("", columns, body)
     for target, is_met in table["targets"].items():
         stdout.print(f"  {'met   ' if is_met else 'MISSED'} {target}", markup=False, highlight=False)
 

@@ -20,6 +20,7 @@ COMMANDS = (
     "import",
     "plan",
     "train",
+    "evaluate",
     "export",
     "ui",
     "doctor",
