@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import mlflow
 import polars as pl
 import pytest
 from command_line import Command
@@ -45,8 +46,6 @@ def test_each_table_is_a_run_with_every_method(sendplan: Command, trial: str, tm
     said = sendplan("evaluate", "--data", tmp_path, "--json", home=home)
     (table,) = json.loads(said.out)["tables"]
     assert table["targets"] == {"oracle: hits >= 0.9": True, "always_heads: hits >= 0.6 and <= 0.7": False}
-    import mlflow
-
     mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
     (run,) = mlflow.search_runs(experiment_names=[f"evaluate/{trial}"], output_format="list")
     assert run.data.metrics == {"hits/always_heads": 0.5, "hits/oracle": 1.0, "brier/always_heads": 0.25}
