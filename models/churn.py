@@ -18,8 +18,8 @@ from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
 from models.boosting import BoostingParams, BoostingRows, Correction, Link, snapshots
-from models.btyd import BgNbdParams
-from models.churn_rules import BaseRate, BgNbdChurn, ChurnEstimator, RecencyRule, churned
+from models.btyd import BgNbd, BtydParams
+from models.churn_rules import BaseRate, BgNbdChurn, ChurnEstimator, ParetoNbdChurn, RecencyRule, churned
 from models.evaluation.champion import Criterion
 from models.evaluation.intervals import Interval, Metric, bootstrap_interval
 from models.evaluation.metrics import auc, brier, expected_calibration_error, log_loss
@@ -70,7 +70,7 @@ RISK_LINK = Link("binary:logistic", expit, log_loss, _logit_level)
 class ChurnParams:
     """The base's parameters, the correction's, and how strongly calibration is held to the identity."""
 
-    btyd: BgNbdParams = field(default_factory=BgNbdParams)
+    btyd: BtydParams = field(default_factory=BtydParams)
     boosting: BoostingParams = field(default_factory=BoostingParams)
     calibration_prior: float = 20.0
 
@@ -106,7 +106,7 @@ class ChurnModel(ChurnEstimator):
 
     def _fit_parts(self, frame: pl.DataFrame) -> None:
         """Everything but the trees and the calibration."""
-        self.rates = OrderRates(self.params.btyd).fit(frame)
+        self.rates = OrderRates(BgNbd(self.params.btyd)).fit(frame)
         self.encoder = FeatureEncoder(self.name).fit(frame)
         names = (*self.encoder.names, "base_p_no_order_90d", "p_alive")
         self.correction = Correction(RISK_LINK, names, self.params.boosting)
@@ -138,7 +138,7 @@ class ChurnModel(ChurnEstimator):
 
 
 BASELINES: Mapping[str, type[ChurnEstimator]] = MappingProxyType(
-    {estimator.name: estimator for estimator in (BaseRate, RecencyRule, BgNbdChurn)}
+    {estimator.name: estimator for estimator in (BaseRate, RecencyRule, BgNbdChurn, ParetoNbdChurn)}
 )
 CRITERION = Criterion("log_loss", log_loss, higher_is_better=False, margin=0.002)
 

@@ -16,11 +16,12 @@ import polars as pl
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from models.btyd import BgNbdParams
+from models.btyd import BgNbd, BtydParams, BuyTillYouDie
 from models.features import KEYS, LABELS, FloatArray, numbers
 from models.model import NoParams, NotFittedError, require
 from models.order_rates import FEATURES as RATE_FEATURES
 from models.order_rates import HORIZON_DAYS, OrderRates, basis, labelled, newest, profiled
+from models.pareto_nbd import ParetoNbd
 
 MIN_GAP_DAYS = 1.0
 MIN_SURVIVAL = 1e-6
@@ -123,7 +124,7 @@ class BaseRate(ChurnEstimator):
         self.params = NoParams()
 
     def _learn(self, frame: pl.DataFrame) -> None:
-        rates, now, outcome = OrderRates().fit(frame), newest(frame), labelled(frame)
+        rates, now, outcome = OrderRates(BgNbd()).fit(frame), newest(frame), labelled(frame)
         self.curve = SurvivalCurve(lambda days: rates.p_no_order(now, days))
         if outcome.is_empty():
             self.horizon = float(HORIZON_DAYS)
@@ -195,26 +196,40 @@ class RecencyRule(ChurnEstimator):
 
 
 @dataclass(frozen=True)
-class BgNbdChurnParams:
-    """BG/NBD's parameters."""
+class BtydChurnParams:
+    """The buy-till-you-die model's parameters."""
 
-    btyd: BgNbdParams = field(default_factory=BgNbdParams)
+    btyd: BtydParams = field(default_factory=BtydParams)
 
 
-class BgNbdChurn(ChurnEstimator):
-    """P(no order) as BG/NBD and the rates of customers without orders have it; any horizon at no
+class BtydChurn(ChurnEstimator):
+    """P(no order) as a buy-till-you-die model and the rates of customers without orders have it; any horizon at no
     loss.
     """
 
-    name = "bg_nbd_churn"
     features = RATE_FEATURES
+    btyd: ClassVar[type[BuyTillYouDie]]
 
-    def __init__(self, params: BgNbdChurnParams | None = None) -> None:
+    def __init__(self, params: BtydChurnParams | None = None) -> None:
         super().__init__()
-        self.params = params or BgNbdChurnParams()
+        self.params = params or BtydChurnParams()
 
     def _learn(self, frame: pl.DataFrame) -> None:
-        self.rates = OrderRates(self.params.btyd).fit(frame)
+        self.rates = OrderRates(self.btyd(self.params.btyd)).fit(frame)
 
     def _risk(self, frame: pl.DataFrame, days: float) -> FloatArray:
         return self.rates.p_no_order(frame, days)
+
+
+class BgNbdChurn(BtydChurn):
+    """P(no order) of BG/NBD."""
+
+    name = "bg_nbd_churn"
+    btyd = BgNbd
+
+
+class ParetoNbdChurn(BtydChurn):
+    """P(no order) of Pareto/NBD."""
+
+    name = "pareto_nbd_churn"
+    btyd = ParetoNbd

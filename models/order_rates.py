@@ -1,6 +1,6 @@
 """How many orders to expect of any customer, buyer or not: the base on which value and churn stand.
 
-Here: BG/NBD for customers with orders, rates by tenure for those without, what an estimate rests on. Not
+Here: a buy-till-you-die model for customers with orders, rates by tenure for those without, what an estimate rests on. Not
 here: what else is known of a customer (`value`, `churn` correct the base by it), money.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from models.btyd import FEATURES as BTYD_FEATURES
-from models.btyd import BgNbd, BgNbdParams
+from models.btyd import BuyTillYouDie
 from models.features import FloatArray, numbers
 from models.model import NotFittedError, require
 
@@ -72,16 +72,16 @@ def labelled(frame: pl.DataFrame) -> pl.DataFrame:
 class OrderRates:
     """Expected order days, and P(no order), over any number of days.
 
-    Customers with orders: BG/NBD on the newest snapshot. Customers without: orders per day, and the hazard of
-    a first order, by band of tenure, learnt on the labelled snapshots and shrunk to the shop's rate. That in
-    turn is shrunk to how long customers waited for their first order before the newest snapshot, so that
+    Customers with orders: the given buy-till-you-die model on the newest snapshot. Customers without: orders per day,
+    and the hazard of a first order, by band of tenure, learnt on the labelled snapshots and shrunk to the shop's rate.
+    That in turn is shrunk to how long customers waited for their first order before the newest snapshot, so that
     without labels it is that.
     """
 
     name = "order_rates"
 
-    def __init__(self, btyd: BgNbdParams | None = None) -> None:
-        self.btyd = BgNbd(btyd)
+    def __init__(self, btyd: BuyTillYouDie) -> None:
+        self.btyd = btyd
         self.order_rate: FloatArray | None = None
         self.first_order_hazard: FloatArray | None = None
 

@@ -29,17 +29,12 @@ from models.evaluation.splits import time_split
 from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FeatureEncoder, FloatArray, numbers
 from models.model import require
 from models.order_rates import HORIZON_DAYS, labelled
-from models.value_rules import (
-    BgNbdValue,
-    BgNbdValueParams,
-    MeanValue,
-    RecentSpend,
-    ValueEstimate,
-    ValueEstimator,
-)
+from models.value_estimator import ValueEstimator
+from models.value_rules import BgNbdValue, BtydValueParams, MeanValue, ParetoNbdValue, RecentSpend
 
 FLOOR_ORDERS = 1e-3
 FLOOR_MARGIN_SHARE = 0.01
+CENT = 0.005
 
 
 def _log_level(label: FloatArray, offset: FloatArray) -> float:
@@ -55,7 +50,7 @@ MARGIN_LINK = Link("reg:tweedie", np.exp, tweedie_deviance, _log_level)
 class ValueParams:
     """The base's parameters and the correction's."""
 
-    base: BgNbdValueParams = field(default_factory=BgNbdValueParams)
+    base: BtydValueParams = field(default_factory=BtydValueParams)
     boosting: BoostingParams = field(default_factory=BoostingParams)
 
 
@@ -98,23 +93,20 @@ class ValueModel(ValueEstimator):
         names = (*self.encoder.names, "base_orders_90d", "base_margin_per_order", "p_alive")
         self.orders_correction = Correction(ORDERS_LINK, names, self.params.boosting)
         self.margin_correction = Correction(MARGIN_LINK, names, self.params.boosting)
-        self.currency_scale = self.base.mean_margin or 1.0
+        self.currency_scale = self.base.spend.population_mean or 1.0
 
-    def _estimate(self, frame: pl.DataFrame) -> ValueEstimate:
+    def _expect(self, frame: pl.DataFrame, days: float | FloatArray) -> tuple[FloatArray, FloatArray]:
         matrix = self._matrix(frame)
-        orders = self._base_orders(frame, HORIZON_DAYS) * np.exp(self.orders_correction.predict(matrix))
-        margin = (
-            self._base_orders(frame, HORIZON_DAYS)
-            * self._base_margin(frame)
-            * np.exp(self.margin_correction.predict(matrix))
-        )
-        if self.base.mean_margin == 0.0:
+        base = self._base_orders(frame, days)
+        orders = base * np.exp(self.orders_correction.predict(matrix))
+        margin = base * self._base_margin(frame) * np.exp(self.margin_correction.predict(matrix))
+        if self.base.spend.population_mean == 0.0:
             margin = np.zeros(frame.height)
-        return ValueEstimate(orders, margin, margin * self.base.growth(frame))
+        return orders, margin
 
     def _base_orders(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
         floor = FLOOR_ORDERS * days / HORIZON_DAYS
-        base: FloatArray = np.maximum(self.base.expected_orders(frame, days), floor)
+        base: FloatArray = np.maximum(self.base.rates.expected_orders(frame, days), floor)
         return base
 
     def _base_margin(self, frame: pl.DataFrame) -> FloatArray:
@@ -143,7 +135,7 @@ class ValueModel(ValueEstimator):
         bought = numbers(frame, "n_order_days") > 0
         base = np.column_stack(
             [
-                self.base.expected_orders(frame, HORIZON_DAYS),
+                self.base.rates.expected_orders(frame, HORIZON_DAYS),
                 self.base.margin_per_order(frame),
                 np.where(bought, self.base.rates.btyd.p_alive(frame), np.nan),
             ]
@@ -152,7 +144,7 @@ class ValueModel(ValueEstimator):
 
 
 BASELINES: Mapping[str, type[ValueEstimator]] = MappingProxyType(
-    {estimator.name: estimator for estimator in (MeanValue, RecentSpend, BgNbdValue)}
+    {estimator.name: estimator for estimator in (MeanValue, RecentSpend, BgNbdValue, ParetoNbdValue)}
 )
 CRITERION = Criterion("margin_gini", normalised_gini, higher_is_better=True, margin=0.005)
 
@@ -172,12 +164,16 @@ METRICS: Mapping[str, tuple[str, Metric]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class ValueOutcome:
-    """Holdout rows, in the order of the labels: what happened and what was predicted for that window."""
+    """Holdout rows, in the order of the labels: what happened, what was predicted for that window,
+    and how many of the outcomes lie within their 80 % intervals.
+    """
 
     orders: FloatArray
     margin: FloatArray
     predicted_orders: FloatArray
     predicted_margin: FloatArray
+    orders_coverage: float
+    margin_coverage: float
 
     def pair(self, kind: str) -> tuple[FloatArray, FloatArray]:
         """(actual, predicted) of 'orders' or 'margin'."""
@@ -186,37 +182,58 @@ class ValueOutcome:
         )
 
 
-def match_outcome(predictions: pl.DataFrame, labels: pl.DataFrame) -> ValueOutcome:
-    """Join predictions to label_customer rows; 90-day figures are scaled to the labels' horizon.
+def match_outcome(forecasts: pl.DataFrame, labels: pl.DataFrame) -> ValueOutcome:
+    """Join forecasts to label_customer rows.
 
-    Raises ValueError if a labelled customer has no prediction.
+    The forecasts must be of the labels' horizon: `model.forecast(frame, horizon_days)`. Raises ValueError if a labelled
+    customer has no forecast, or one of another horizon.
     """
     require(labels, (*KEYS, *LABELS), "value evaluation")
     known = labelled(labels)
-    joined = known.join(predictions, on=list(KEYS), how="left", maintain_order="left", validate="1:1")
-    missing = joined.get_column("expected_orders_90d").null_count()
+    joined = known.join(
+        forecasts, on=list(KEYS), how="left", suffix="_forecast", maintain_order="left", validate="1:1"
+    )
+    missing = joined.get_column("expected_orders").null_count()
     if missing:
-        raise ValueError(f"{missing} of {known.height} labelled customers have no value prediction")
-    share = numbers(joined, "horizon_days") / HORIZON_DAYS
+        raise ValueError(f"{missing} of {known.height} labelled customers have no value forecast")
+    other = joined.filter(pl.col("horizon_days") != pl.col("horizon_days_forecast"))
+    if other.height:
+        asked, forecast = other.row(0, named=True)["horizon_days"], other["horizon_days_forecast"][0]
+        raise ValueError(
+            f"value was forecast for {forecast} days and is judged on {asked}: call forecast(frame, {asked})"
+        )
     return ValueOutcome(
         numbers(joined, "orders"),
         numbers(joined, "margin"),
-        numbers(joined, "expected_orders_90d") * share,
-        numbers(joined, "expected_margin_90d") * share,
+        numbers(joined, "expected_orders"),
+        numbers(joined, "expected_margin"),
+        _inside(joined, "orders"),
+        _inside(joined, "margin"),
     )
 
 
-def evaluate_value(predictions: pl.DataFrame, labels: pl.DataFrame) -> dict[str, float]:
-    """count_ and margin_ rmse, r (Pearson), gini (normalised), total_ratio (predicted over actual);
-    n_customers.
+def _inside(joined: pl.DataFrame, kind: str) -> float:
+    """Share of outcomes within their interval; a cent and rounding are forgiven."""
+    low, high, actual = (numbers(joined, column) for column in (f"{kind}_low", f"{kind}_high", kind))
+    inside = (actual >= low - CENT) & (actual <= high + CENT)
+    return float(inside.mean()) if len(inside) else float("nan")
+
+
+def evaluate_value(forecasts: pl.DataFrame, labels: pl.DataFrame) -> dict[str, float]:
+    """count_ and margin_ rmse, r (Pearson), gini (normalised), total_ratio (predicted over actual), coverage (of the
+    80 % intervals); n_customers.
     """
-    outcome = match_outcome(predictions, labels)
+    outcome = match_outcome(forecasts, labels)
     figures = {name: metric(*outcome.pair(kind)) for name, (kind, metric) in METRICS.items()}
-    return figures | {"n_customers": float(len(outcome.orders))}
+    return figures | {
+        "count_coverage": outcome.orders_coverage,
+        "margin_coverage": outcome.margin_coverage,
+        "n_customers": float(len(outcome.orders)),
+    }
 
 
 def value_intervals(
-    predictions: pl.DataFrame,
+    forecasts: pl.DataFrame,
     labels: pl.DataFrame,
     *,
     metrics: tuple[str, ...] = ("count_gini", "margin_gini"),
@@ -224,7 +241,7 @@ def value_intervals(
     seed: int = 0,
 ) -> dict[str, Interval]:
     """Bootstrap intervals over customers of the named figures of `evaluate_value`."""
-    outcome = match_outcome(predictions, labels)
+    outcome = match_outcome(forecasts, labels)
     return {
         name: bootstrap_interval(
             METRICS[name][1], *outcome.pair(METRICS[name][0]), n_resamples=n_resamples, seed=seed

@@ -20,6 +20,7 @@ from models.features import FloatArray
 from models.lessons.lesson import N_EXAMPLE_ROWS, Lesson, anonymous, decide_and_fit
 from models.model import Model
 from models.value import ValueModel
+from models.value_estimator import ValueEstimator
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,11 @@ def _learn(frame: pl.DataFrame, question: _Question, champion: str | None) -> Le
     return Lesson(verdict, answers, fitted, example, figures)
 
 
-def _predict(model: Model, holdout: pl.DataFrame) -> pl.DataFrame:
-    return model.predict(holdout.drop(LABEL_COLUMNS))
+def _forecast(model: Model, holdout: pl.DataFrame) -> pl.DataFrame:
+    """Over the labels' own horizon."""
+    if not isinstance(model, ValueEstimator):
+        raise TypeError(f"{model.name} is no value model")
+    return model.forecast(holdout.drop(LABEL_COLUMNS), int(holdout["horizon_days"][0]))
 
 
 def _predict_churn(model: Model, holdout: pl.DataFrame) -> pl.DataFrame:
@@ -89,7 +93,7 @@ def _match_margin(predictions: pl.DataFrame, labels: pl.DataFrame) -> tuple[Floa
 _VALUE = _Question(
     {**value.BASELINES, ValueModel.name: ValueModel},
     value.CRITERION,
-    _predict,
+    _forecast,
     _match_margin,
     value.evaluate_value,
     lift_plot,

@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 
 from models import value
 from models.boosting import BoostingParams
+from models.btyd import BgNbd
 from models.evaluation.metrics import total_ratio
 from models.order_rates import OrderRates
 from models.value import ValueModel, ValueParams, evaluate_value, value_intervals
@@ -44,9 +45,9 @@ def test_it_ranks_better_than_every_rule_where_there_is_more_to_know(
 ) -> None:
     now, then = world.features(AS_OF), world.labels(AS_OF, 90)
     assert fitted.orders_correction.is_active
-    model = evaluate_value(fitted.predict(now), then)
+    model = evaluate_value(fitted.forecast(now, 90), then)
     rules = {
-        name: evaluate_value(rule().fit(training).predict(now), then)
+        name: evaluate_value(rule().fit(training).forecast(now, 90), then)
         for name, rule in value.BASELINES.items()
     }
     assert rules["mean_value"]["margin_gini"] == pytest.approx(0.0, abs=1e-9)
@@ -54,7 +55,7 @@ def test_it_ranks_better_than_every_rule_where_there_is_more_to_know(
         assert model["count_gini"] > figures["count_gini"], name
         assert model["margin_gini"] > figures["margin_gini"], name
     assert model["count_total_ratio"] == pytest.approx(1.0, abs=0.25)
-    assert set(model) == set(value.METRICS) | {"n_customers"}
+    assert set(model) == set(value.METRICS) | {"count_coverage", "margin_coverage", "n_customers"}
 
 
 def test_more_days_are_worth_more(world: World, fitted: ValueModel) -> None:
@@ -80,7 +81,7 @@ def test_the_basis_says_what_a_number_rests_on(world: World, fitted: ValueModel)
 
 def test_prospects_are_worth_what_prospects_did(world: World, training: pl.DataFrame) -> None:
     prospects = pl.col("n_order_days") == 0
-    rates = OrderRates().fit(training)
+    rates = OrderRates(BgNbd()).fit(training)
     past = training.filter(prospects, pl.col("orders").is_not_null())
     expected = rates.expected_orders(past, 90.0)
     assert expected.min() > 0
@@ -110,11 +111,9 @@ def test_without_profiling_a_customer_is_the_average_and_teaches_nothing(
 @every_estimator
 def test_labels_of_thirty_days_mean_the_same(make: type, world: World) -> None:
     now, then = world.features(AS_OF), world.labels(AS_OF, 90)
-    short = make().fit(world.training(AS_OF, horizon_days=30, n_snapshots=7)).predict(now)
-    long = make().fit(world.training(AS_OF, horizon_days=90, n_snapshots=7)).predict(now)
-    assert total_ratio(long["expected_orders_90d"], short["expected_orders_90d"]) == pytest.approx(
-        1.0, abs=0.2
-    )
+    short = make().fit(world.training(AS_OF, horizon_days=30, n_snapshots=7)).forecast(now, 90)
+    long = make().fit(world.training(AS_OF, horizon_days=90, n_snapshots=7)).forecast(now, 90)
+    assert total_ratio(long["expected_orders"], short["expected_orders"]) == pytest.approx(1.0, abs=0.2)
     assert evaluate_value(short, then)["count_gini"] == pytest.approx(
         evaluate_value(long, then)["count_gini"], abs=0.05
     )
@@ -186,26 +185,27 @@ def test_recent_spend_by_hand(training: pl.DataFrame) -> None:
 
 def test_margins_are_shrunk_to_the_shops(training: pl.DataFrame) -> None:
     rule = BgNbdValue().fit(training)
+    mean, prior = rule.spend.population_mean, rule.spend.prior_orders
     asked = training.tail(2).with_columns(
         n_order_days=pl.Series([2, 0]), margin_total=pl.Series([100.0, 0.0])
     )
-    assert rule.margin_per_order(asked) == pytest.approx([(100 + 2 * rule.mean_margin) / 4, rule.mean_margin])
+    assert rule.margin_per_order(asked) == pytest.approx([(100 + prior * mean) / (2 + prior), mean])
 
 
-def test_evaluation_scales_to_the_window_and_misses_nobody(world: World, fitted: ValueModel) -> None:
-    now = world.features(AS_OF)
-    predictions = fitted.predict(now)
-    month = evaluate_value(predictions, world.labels(AS_OF, 30))
-    assert month["count_total_ratio"] == pytest.approx(1.0, abs=0.3)
-    with pytest.raises(ValueError, match=r"1 of .* labelled customers have no value prediction"):
-        evaluate_value(predictions.tail(-1), world.labels(AS_OF, 90))
+def test_a_forecast_is_judged_on_its_own_window_and_misses_nobody(world: World, fitted: ValueModel) -> None:
+    now, month = world.features(AS_OF), world.labels(AS_OF, 30)
+    assert evaluate_value(fitted.forecast(now, 30), month)["count_total_ratio"] == pytest.approx(1.0, abs=0.3)
+    with pytest.raises(ValueError, match=r"forecast for 90 days and is judged on 30"):
+        evaluate_value(fitted.forecast(now, 90), month)
+    with pytest.raises(ValueError, match=r"1 of .* labelled customers have no value forecast"):
+        evaluate_value(fitted.forecast(now, 30).tail(-1), month)
 
 
 def test_intervals_enclose_the_estimate(world: World, fitted: ValueModel) -> None:
     then = world.labels(AS_OF, 90)
-    predictions = fitted.predict(world.features(AS_OF))
-    for name, interval in value_intervals(predictions, then, n_resamples=50).items():
-        assert interval.low < evaluate_value(predictions, then)[name] < interval.high
+    forecasts = fitted.forecast(world.features(AS_OF), 90)
+    for name, interval in value_intervals(forecasts, then, n_resamples=50).items():
+        assert interval.low < evaluate_value(forecasts, then)[name] < interval.high
 
 
 def test_what_the_trees_use_is_told(fitted: ValueModel) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.btyd import PRIOR_MEDIANS, BgNbd, BgNbdParams
+from models.btyd import BgNbd, BtydParams
 
 CDNOW = Path(__file__).parents[2].parent / "shared" / "data" / "CDNOW_sample.txt"
 CALIBRATION_END = date(1997, 9, 30)
@@ -34,14 +34,14 @@ def cdnow() -> pl.DataFrame:
     return days.group_by("id", maintain_order=True).agg(
         repeat_days=before.len() - 1,
         recency_days=(before.max() - before.min()).dt.total_days(),
-        age_days=(pl.lit(CALIBRATION_END) - before.min()).dt.total_days(),
+        age_days=(pl.lit(CALIBRATION_END) - before.min()).dt.total_days() + 1,
         holdout=(pl.col("day") > CALIBRATION_END).sum(),
     )
 
 
 @pytest.mark.parametrize("prior_weight", [0.0, 1.0])
 def test_the_published_parameters_within_one_percent(cdnow: pl.DataFrame, prior_weight: float) -> None:
-    r, alpha_days, a, b = BgNbd(BgNbdParams(prior_weight)).fit(cdnow).fitted
+    r, alpha_days, a, b = BgNbd(BtydParams(prior_weight)).fit(cdnow).fitted
     assert (r, alpha_days / 7, a, b) == pytest.approx(PUBLISHED, rel=0.01)
 
 
@@ -66,7 +66,7 @@ def _customers(n: int, days: float, seed: int = 1) -> pl.DataFrame:
         {
             "repeat_days": seen.sum(1),
             "recency_days": last,
-            "age_days": np.full(n, days),
+            "age_days": np.full(n, days + 1.0),
             "later": later.sum(1),
         }
     )
@@ -90,7 +90,7 @@ def test_fifty_customers_are_enough_for_sane_numbers() -> None:
 
 
 def test_without_customers_it_is_the_prior() -> None:
-    assert BgNbd().fit(_customers(1, 10.0).clear()).fitted == PRIOR_MEDIANS
+    assert BgNbd().fit(_customers(1, 10.0).clear()).fitted == BgNbd.medians
 
 
 histories = st.tuples(st.integers(0, 800), st.floats(0, 1), st.floats(0, 3000)).map(
