@@ -11,7 +11,8 @@ from assets.metadata import table
 from assets.owners import DATA_SCIENCE
 from assets.partitions import daily, one_day_per_run
 from assets.registry import Registry, Version
-from assets.training import CHURN, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
+from assets.training import CATEGORY_PROPENSITY, CHURN, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
+from models.propensity import score_customers
 from models.recommend import Snapshot
 from models.recommend.served import ServedRecommender
 from models.response import ResponseModel
@@ -98,6 +99,22 @@ def score_recommendations(
         )
     scores = served.recommender.predict(snapshot, feat_customer.select("customer_id"))
     return _output(_versioned(scores, version, ["customer_id", "rank"]), "score")
+
+
+@dg.asset(
+    **_spec(("feat_customer", "feat_interactions", "feat_product"), CATEGORY_PROPENSITY, {"polars", "mlflow"})
+)
+def score_propensity(
+    context: dg.AssetExecutionContext,
+    registry: dg.ResourceParam[Registry],
+    feat_customer: pl.DataFrame,
+    feat_interactions: pl.DataFrame,
+    feat_product: pl.DataFrame,
+) -> dg.Output[pl.DataFrame]:
+    """Probability of a purchase within 14 days per customer and category, and per subcategory (null: all of them)."""
+    version = _champion(context, registry, CATEGORY_PROPENSITY)
+    scores = score_customers(registry.load(version), feat_customer, feat_interactions, feat_product)
+    return _output(_versioned(scores, version, ["customer_id", "category", "subcategory"]), "p_purchase_14d")
 
 
 @dg.asset(**_spec(("feat_customer", "feat_message_history"), None, {"polars"}))
