@@ -25,14 +25,18 @@ from models.lessons.hours import learn_send_time
 from models.lessons.lesson import Lesson
 from models.lessons.products import learn_recommendations
 from models.lessons.propensity import learn_propensity, propensity_frame
+from models.lessons.segments import learn_segments
+from models.model import Model
 from models.recommend import Snapshot, snapshots_by_date
+from models.segments import CustomerSegments
 
-LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, CATEGORY_PROPENSITY = QUESTIONS = (
+LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, CATEGORY_PROPENSITY, SEGMENTS = QUESTIONS = (
     "lifetime_value",
     "churn",
     "send_time",
     "recommendations",
     "category_propensity",
+    "segments",
 )
 PURCHASE_DAYS = 30
 """Length of the window in which a purchase makes a recommendation right."""
@@ -156,15 +160,25 @@ Learn = Callable[["TrainingSet", str | None], Lesson]
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The tables of one training week, read by name."""
+    """The tables of one training week, read by name.
+
+    Attributes:
+        folder: where they are.
+        former: the champion of the week before, for a question that goes on from it.
+    """
 
     folder: Path
+    former: Model | None = None
 
     def __getitem__(self, name: str) -> pl.DataFrame:
         return pl.read_parquet(self.folder / f"{name}.parquet")
 
 
-def _question(question: str, learn: Learn, tables: tuple[str, ...], description: str) -> dg.AssetsDefinition:
+def _question(
+    question: str, learn: Learn, tables: tuple[str, ...], description: str, goes_on: bool = False
+) -> dg.AssetsDefinition:
+    """The asset of one question; one that `goes_on` starts from the champion of the week before."""
+
     @dg.asset(
         name=question,
         group_name="training",
@@ -183,11 +197,13 @@ def _question(question: str, learn: Learn, tables: tuple[str, ...], description:
         office = registry.champion(question, week - timedelta(days=1))
         in_office = office.method if office else None
         files = [folder / f"{name}.parquet" for name in tables]
-        seen = fingerprint([*files, *LEARNING], question, in_office)
+        before = office.label if office and goes_on else in_office
+        seen = fingerprint([*files, *LEARNING], question, before)
         version = registry.at_week(question, week)
         metadata: dict[str, Any] = {}
         if version is None or version.fingerprint != seen:
-            lesson = learn(TrainingSet(folder), in_office)
+            former = registry.load(office) if office and goes_on else None
+            lesson = learn(TrainingSet(folder, former), in_office)
             version = registry.record(question, week, seen, lesson)
             metadata |= {name: plot(figure) for name, figure in lesson.figures.items()}
             metadata["comparison"] = table(lesson.comparison)
@@ -256,6 +272,11 @@ def _propensity(tables: TrainingSet, champion: str | None) -> Lesson:
     return learn_propensity(frame, champion)
 
 
+def _segments(tables: TrainingSet, _: str | None) -> Lesson:
+    former = tables.former if isinstance(tables.former, CustomerSegments) else None
+    return learn_segments(_seen(tables), former)
+
+
 lifetime_value = _question(
     LIFETIME_VALUE,
     _value,
@@ -288,4 +309,11 @@ category_propensity = _question(
     ("feat_customer", "feat_interactions", "feat_product", "label_categories"),
     "Chance to buy from a category or subcategory within 14 days: XGBoost on the rule of order rate and affinity, "
     "beside that rule, the category's rate and the category seen last.",
+)
+segments = _question(
+    SEGMENTS,
+    _segments,
+    ("feat_customer",),
+    "Who behaves alike: k-means on behaviour, named by what sets each segment apart; ids stay the same from week to week.",
+    goes_on=True,
 )

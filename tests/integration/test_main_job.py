@@ -10,7 +10,7 @@ import pytest
 from conftest import Replanned
 from planned_shop import DAY, LATER, WEEK, Shop
 
-from assets.training import CHURN, LIFETIME_VALUE, QUESTIONS, RECOMMENDATIONS, SEND_TIME
+from assets.training import CHURN, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
 
 CONTRACT = (
     *("plan_date", "customer_id", "action", "reason", "message_key", "trigger_key", "lifecycle_stage"),
@@ -200,7 +200,7 @@ def test_the_marketing_database_holds_every_published_day(replanned: Replanned) 
     assert counts == expected
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", METHODS)
 def test_each_question_has_an_experiment_with_its_baselines_and_a_champion(shop: Shop, question: str) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{shop.home.registry_db}")
     experiment = client.get_experiment_by_name(question)

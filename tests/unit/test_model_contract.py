@@ -23,6 +23,7 @@ from models import churn, propensity, value
 from models.lessons.propensity import propensity_frame
 from models.model import MissingFeatureError, NotFittedError
 from models.response import ResponseModel
+from models.segments import CustomerSegments
 from models.shelves import shelf_frame
 
 AS_OF = date(2025, 9, 1)
@@ -112,6 +113,10 @@ CASES += [
     )
     for model in (*propensity.BASELINES.values(), propensity.CategoryPropensity)
 ]
+
+CASES.append(
+    Case("k_means", CustomerSegments, _customers, _customers_now, ("customer_id", "as_of"), "country")
+)
 
 every_model = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
