@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.audiences import conditioned_customers
 from assets.mail_files import MailFolder
 from assets.metadata import table
 from assets.owners import DATA_SCIENCE
@@ -151,14 +152,6 @@ def score_segments(
     ).sort("customer_id", "segment_key")
     sizes = scores.group_by("source", "segment_key", "segment").len("customers").sort("source", "segment_key")
     return dg.Output(scores, metadata={"sizes": table(sizes)})
-
-
-def conditioned_customers(feat_customer: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:
-    """What a marketer's condition may speak of: the columns of the profile, then those of the features."""
-    rest = [column for column in feat_customer.columns if column not in profile.columns]
-    return profile.join(
-        feat_customer.select("customer_id", *rest), on="customer_id", maintain_order="left", validate="1:1"
-    )
 
 
 @dg.asset(**_spec(("feat_customer", "feat_message_history"), None, {"polars"}))
