@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
 
+import polars as pl
+
 from mail.catalogue import Catalogue, load_catalogue, load_policy
+from mail.segments import Audiences, load_audiences
 from models.policy.config import PolicyConfig
 
 
 @dataclass(frozen=True)
 class MailFolder:
-    """A folder with `messages/*.yaml`, `offers.yaml` and `policy.yaml`; read anew for every plan."""
+    """A folder with `messages/*.yaml`, `offers.yaml` and `policy.yaml`, `segments.yaml` if there are any; read anew for
+    every plan."""
 
     path: Path
 
@@ -23,6 +27,14 @@ class MailFolder:
             mail.errors.MessageFileError: naming file, line and remedy of every mistake.
         """
         return load_catalogue(self.path / "messages", self.path / "offers.yaml")
+
+    def audiences(self, customers: pl.DataFrame) -> Audiences:
+        """The marketer's own segments, checked against the columns of `customers`.
+
+        Raises:
+            mail.errors.MessageFileError: naming file, line and remedy of every mistake.
+        """
+        return load_audiences(customers, self.path / "segments.yaml")
 
     def policy(self, day: date) -> PolicyConfig:
         """The rules for one plan date.

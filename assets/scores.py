@@ -6,12 +6,21 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.audiences import conditioned_customers
 from assets.mail_files import MailFolder
 from assets.metadata import table
 from assets.owners import DATA_SCIENCE
 from assets.partitions import daily, one_day_per_run
 from assets.registry import Registry, Version
-from assets.training import CHURN, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
+from assets.training import (
+    CATEGORY_PROPENSITY,
+    CHURN,
+    LIFETIME_VALUE,
+    RECOMMENDATIONS,
+    SEGMENTS,
+    SEND_TIME,
+)
+from models.propensity import score_customers
 from models.recommend import Snapshot
 from models.recommend.served import ServedRecommender
 from models.response import ResponseModel
@@ -98,6 +107,51 @@ def score_recommendations(
         )
     scores = served.recommender.predict(snapshot, feat_customer.select("customer_id"))
     return _output(_versioned(scores, version, ["customer_id", "rank"]), "score")
+
+
+@dg.asset(
+    **_spec(("feat_customer", "feat_interactions", "feat_product"), CATEGORY_PROPENSITY, {"polars", "mlflow"})
+)
+def score_propensity(
+    context: dg.AssetExecutionContext,
+    registry: dg.ResourceParam[Registry],
+    feat_customer: pl.DataFrame,
+    feat_interactions: pl.DataFrame,
+    feat_product: pl.DataFrame,
+) -> dg.Output[pl.DataFrame]:
+    """Probability of a purchase within 14 days per customer and category, and per subcategory (null: all of them)."""
+    version = _champion(context, registry, CATEGORY_PROPENSITY)
+    scores = score_customers(registry.load(version), feat_customer, feat_interactions, feat_product)
+    return _output(_versioned(scores, version, ["customer_id", "category", "subcategory"]), "p_purchase_14d")
+
+
+@dg.asset(**_spec(("feat_customer", "dim_customer_profile"), SEGMENTS, {"polars", "mlflow", "duckdb"}))
+def score_segments(
+    context: dg.AssetExecutionContext,
+    registry: dg.ResourceParam[Registry],
+    mail_folder: dg.ResourceParam[MailFolder],
+    feat_customer: pl.DataFrame,
+    dim_customer_profile: pl.DataFrame,
+) -> dg.Output[pl.DataFrame]:
+    """Segments of each customer: the learnt one (`learnt_<id>`), and the marketer's whose condition he meets."""
+    version = _champion(context, registry, SEGMENTS)
+    learnt = registry.load(version).predict(feat_customer)
+    known = conditioned_customers(feat_customer, dim_customer_profile)
+    own = mail_folder.audiences(known).members(known)
+    scores = pl.concat(
+        [
+            learnt.select(
+                "customer_id",
+                segment_key=pl.format("learnt_{}", "segment_id"),
+                segment="segment",
+                source=pl.lit("learnt"),
+                model_version=pl.lit(version.label),
+            ),
+            own.with_columns(source=pl.lit("marketer"), model_version=pl.lit(None, dtype=pl.String)),
+        ]
+    ).sort("customer_id", "segment_key")
+    sizes = scores.group_by("source", "segment_key", "segment").len("customers").sort("source", "segment_key")
+    return dg.Output(scores, metadata={"sizes": table(sizes)})
 
 
 @dg.asset(**_spec(("feat_customer", "feat_message_history"), None, {"polars"}))

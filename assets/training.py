@@ -24,19 +24,30 @@ from models.lessons.customers import learn_churn, learn_value
 from models.lessons.hours import learn_send_time
 from models.lessons.lesson import Lesson
 from models.lessons.products import learn_recommendations
+from models.lessons.propensity import learn_propensity, propensity_frame
+from models.lessons.segments import learn_segments
+from models.model import Model
 from models.recommend import Snapshot, snapshots_by_date
+from models.segments import CustomerSegments
 
-LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS = QUESTIONS = (
+LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, CATEGORY_PROPENSITY, SEGMENTS = QUESTIONS = (
     "lifetime_value",
     "churn",
     "send_time",
     "recommendations",
+    "category_propensity",
+    "segments",
 )
 PURCHASE_DAYS = 30
 """Length of the window in which a purchase makes a recommendation right."""
 
 N_PURCHASE_WINDOWS = 3
-NOT_LEARNT_FROM = ("dim_customer_profile", "int_customer_segments_as_of", "audit_customer")
+NOT_LEARNT_FROM = (
+    "dim_customer_profile",
+    "int_customer_segments_as_of",
+    "audit_customer",
+    "feat_repurchases",
+)
 """Tables of a plan date that no model reads."""
 
 DBT_TARGET = "training"
@@ -149,15 +160,25 @@ Learn = Callable[["TrainingSet", str | None], Lesson]
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The tables of one training week, read by name."""
+    """The tables of one training week, read by name.
+
+    Attributes:
+        folder: where they are.
+        former: the champion of the week before, for a question that goes on from it.
+    """
 
     folder: Path
+    former: Model | None = None
 
     def __getitem__(self, name: str) -> pl.DataFrame:
         return pl.read_parquet(self.folder / f"{name}.parquet")
 
 
-def _question(question: str, learn: Learn, tables: tuple[str, ...], description: str) -> dg.AssetsDefinition:
+def _question(
+    question: str, learn: Learn, tables: tuple[str, ...], description: str, goes_on: bool = False
+) -> dg.AssetsDefinition:
+    """The asset of one question; one that `goes_on` starts from the champion of the week before."""
+
     @dg.asset(
         name=question,
         group_name="training",
@@ -176,11 +197,13 @@ def _question(question: str, learn: Learn, tables: tuple[str, ...], description:
         office = registry.champion(question, week - timedelta(days=1))
         in_office = office.method if office else None
         files = [folder / f"{name}.parquet" for name in tables]
-        seen = fingerprint([*files, *LEARNING], question, in_office)
+        before = office.label if office and goes_on else in_office
+        seen = fingerprint([*files, *LEARNING], question, before)
         version = registry.at_week(question, week)
         metadata: dict[str, Any] = {}
         if version is None or version.fingerprint != seen:
-            lesson = learn(TrainingSet(folder), in_office)
+            former = registry.load(office) if office and goes_on else None
+            lesson = learn(TrainingSet(folder, former), in_office)
             version = registry.record(question, week, seen, lesson)
             metadata |= {name: plot(figure) for name, figure in lesson.figures.items()}
             metadata["comparison"] = table(lesson.comparison)
@@ -199,14 +222,18 @@ def _question(question: str, learn: Learn, tables: tuple[str, ...], description:
     return model
 
 
-def _customers(tables: TrainingSet) -> pl.DataFrame:
-    """Labelled snapshots of everyone who had been seen by then and does not refuse profiling.
+def _seen(tables: TrainingSet) -> pl.DataFrame:
+    """Snapshots of everyone who had been seen by then and does not refuse profiling.
 
     A customer without a sign-up date and without an event is in a plan, but not in an old snapshot: that he is in the file
     at all may be because of what he did later.
     """
-    seen = tables["feat_customer"].filter("has_behaviour", pl.col("first_seen_at").is_not_null())
-    return join_labels(seen, tables["label_customer"])
+    return tables["feat_customer"].filter("has_behaviour", pl.col("first_seen_at").is_not_null())
+
+
+def _customers(tables: TrainingSet) -> pl.DataFrame:
+    """The same with what they did after each snapshot."""
+    return join_labels(_seen(tables), tables["label_customer"])
 
 
 def _value(tables: TrainingSet, champion: str | None) -> Lesson:
@@ -238,6 +265,18 @@ def _recommendations(tables: TrainingSet, champion: str | None) -> Lesson:
     return learn_recommendations([*earlier, snapshots[-1]], labels, PURCHASE_DAYS, champion)
 
 
+def _propensity(tables: TrainingSet, champion: str | None) -> Lesson:
+    frame = propensity_frame(
+        _seen(tables), tables["feat_interactions"], tables["feat_product"], tables["label_categories"]
+    )
+    return learn_propensity(frame, champion)
+
+
+def _segments(tables: TrainingSet, _: str | None) -> Lesson:
+    former = tables.former if isinstance(tables.former, CustomerSegments) else None
+    return learn_segments(_seen(tables), former)
+
+
 lifetime_value = _question(
     LIFETIME_VALUE,
     _value,
@@ -263,4 +302,18 @@ recommendations = _question(
     ("feat_interactions", "feat_product", "feat_basket_pairs", "label_purchases"),
     "Which products to show: a learnt ranking over several retrievers, beside popularity, buy-again, "
     "item neighbours, ALS and a blend.",
+)
+category_propensity = _question(
+    CATEGORY_PROPENSITY,
+    _propensity,
+    ("feat_customer", "feat_interactions", "feat_product", "label_categories"),
+    "Chance to buy from a category or subcategory within 14 days: XGBoost on the rule of order rate and affinity, "
+    "beside that rule, the category's rate and the category seen last.",
+)
+segments = _question(
+    SEGMENTS,
+    _segments,
+    ("feat_customer",),
+    "Who behaves alike: k-means on behaviour, named by what sets each segment apart; ids stay the same from week to week.",
+    goes_on=True,
 )

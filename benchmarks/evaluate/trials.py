@@ -8,7 +8,11 @@ from pathlib import Path
 
 from benchmarks.evaluate.table import Table
 
-TRIALS: tuple[str, ...] = ("cdnow", "retail_customers")
+TRIALS: tuple[str, ...] = (
+    "cdnow",
+    "retail_customers",
+    "category_propensity",
+)
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 

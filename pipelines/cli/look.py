@@ -1,4 +1,4 @@
-"""Commands that look at what is there: export, ui, doctor."""
+"""Commands that look at what is there: export, lookalikes, ui, doctor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.output import JsonOption, Landing, facts, print_json, stdout
+from pipelines.cli.output import JsonOption, Landing, facts, print_json, rows, stdout
 from pipelines.settings import PROJECT, Settings, plan_day, today
 
 
@@ -26,6 +26,7 @@ class Page(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command()(export)
+    app.command()(lookalikes)
     app.command()(ui)
     app.command()(doctor)
 
@@ -56,6 +57,32 @@ def export(
             stdout.print(
                 f"{written.stopped} sends are held back: withdrawn, complained or bounced since the plan was made"
             )
+
+
+def lookalikes(
+    segment: Annotated[str, typer.Argument(help="Key of a learnt or your own segment, as in segments.yaml.")],
+    day: Annotated[str, typer.Option("--date", metavar="YYYY-MM-DD", help="The planned day.")],
+    n: Annotated[int, typer.Option("--n", min=1, help="How many at most.")] = 500,
+    to: Annotated[Path | None, typer.Option(help="A file to write them to: .csv or .parquet.")] = None,
+    landing: Landing = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the customers most like those in a segment who are not in it."""
+    from assets.privacy.erasure import held
+    from pipelines.lookalikes import find_lookalikes, write_lookalikes
+
+    settings, planned = Settings.from_env(landing=landing), plan_day(day, today())
+    # No erasure while a file with ids is written: it would miss it.
+    with held(settings.home, shared=True):
+        found = find_lookalikes(settings.home, planned, segment, n)
+        if to is not None:
+            write_lookalikes(settings.home, found, to)
+    if as_json:
+        print_json({"segment": segment, "lookalikes": found.to_dicts(), "to": to})
+    elif to is not None:
+        stdout.print(f"{found.height} customers written to {to}")
+    else:
+        rows(f"Most like {segment}", found.columns, found.rows())
 
 
 def ui(

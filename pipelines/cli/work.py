@@ -59,6 +59,7 @@ def train(
 
 def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
     """Train what is missing, run `daily_plan`, and sum up the plan."""
+    from assets.audiences import documented_customers
     from assets.features import WAREHOUSE
     from assets.history import require_history
     from assets.mail_files import MailFolder
@@ -74,7 +75,7 @@ def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
     with progress("prepare", as_json):
         # A mistake in a message file is worth knowing before the models are trained.
         folder = MailFolder(settings.mail)
-        folder.catalogue(), folder.policy(day)
+        folder.catalogue(), folder.policy(day), folder.audiences(documented_customers())
         definitions = build_defs(settings)
         registry = Registry(settings.home.registry_db, settings.home.artifacts)
         is_trained = all(registry.at_week(question, week) for question in QUESTIONS)

@@ -382,6 +382,8 @@ def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
         "label_customer",
         "label_sends",
         "label_purchases",
+        "label_categories",
+        "feat_repurchases",
     ):
         assert tables[name].join(keys, on=["customer_id", "as_of"], how="semi").height == 0, name
     profiles = tables["dim_customer_profile"].filter(~pl.col("profiling_allowed"))
@@ -400,6 +402,7 @@ def test_no_label_window_reaches_past_labels_until(features: Path) -> None:
     tables = read_features(features)
     assert sorted(set(tables["label_customer"]["as_of"])) == SNAPSHOTS[:2]
     assert set(tables["label_purchases"]["as_of"]) <= set(SNAPSHOTS[:2])
+    assert set(tables["label_categories"]["as_of"]) <= set(SNAPSHOTS[:2])
     assert max(tables["label_sends"]["as_of"]) == PLAN_DATE
 
 

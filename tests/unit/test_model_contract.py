@@ -9,7 +9,7 @@ import pickle
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
@@ -17,10 +17,14 @@ import polars as pl
 import pytest
 from customer_frames import World
 from polars.testing import assert_frame_equal
+from shelf_tables import Shelves, products
 
-from models import churn, value
+from models import churn, propensity, value
+from models.lessons.propensity import propensity_frame
 from models.model import MissingFeatureError, NotFittedError
 from models.response import ResponseModel
+from models.segments import CustomerSegments
+from models.shelves import shelf_frame
 
 AS_OF = date(2025, 9, 1)
 
@@ -69,6 +73,17 @@ def _message_history() -> pl.DataFrame:
     )
 
 
+@cache
+def _shelves() -> pl.DataFrame:
+    return propensity_frame(*Shelves(250).tables([AS_OF - timedelta(days=30 * n) for n in (4, 3, 2, 1, 0)]))
+
+
+@cache
+def _shelves_now() -> pl.DataFrame:
+    shop = Shelves(250)
+    return shelf_frame(shop.customers(AS_OF), shop.interactions(AS_OF), products(AS_OF))
+
+
 CUSTOMER_MODELS = (
     *value.BASELINES.values(),
     value.ValueModel,
@@ -96,6 +111,22 @@ CASES.append(
         ("customer_id", "message_key"),
         "message_key",
     )
+)
+
+CASES += [
+    Case(
+        model.name,
+        model,
+        _shelves,
+        _shelves_now,
+        ("customer_id", "as_of", "level", "category", "shelf"),
+        "shelf",
+    )
+    for model in (*propensity.BASELINES.values(), propensity.CategoryPropensity)
+]
+
+CASES.append(
+    Case("k_means", CustomerSegments, _customers, _customers_now, ("customer_id", "as_of"), "country")
 )
 
 every_model = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

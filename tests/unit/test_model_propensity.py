@@ -1,0 +1,163 @@
+"""Purchase propensity by category: learnt from what happened, ranked by taste, a number for everybody."""
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from shelf_tables import CATEGORIES, Shelves, products
+
+from models import propensity
+from models.lessons.propensity import learn_propensity, propensity_frame
+from models.propensity import CategoryPropensity, evaluate_propensity, match_outcome, score_customers
+from models.propensity_rules import (
+    BASIS_NONE,
+    BASIS_POPULATION,
+    BASIS_PURCHASES,
+    AffinityRule,
+    CategoryRate,
+)
+from models.shelves import ShelfLimits, shelf_frame, with_labels
+
+NOW = date(2025, 9, 1)
+DAYS = [NOW - timedelta(days=30 * back) for back in range(6, -1, -1)]
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shelves:
+    return Shelves()
+
+
+@pytest.fixture(scope="module")
+def frame(shop: Shelves) -> pl.DataFrame:
+    return propensity_frame(*shop.tables(DAYS))
+
+
+@pytest.fixture(scope="module")
+def scores(shop: Shelves, frame: pl.DataFrame) -> pl.DataFrame:
+    model = CategoryPropensity().fit(frame)
+    return score_customers(model, shop.customers(NOW), shop.interactions(NOW), products(NOW))
+
+
+def test_it_beats_the_rate_of_the_category_on_the_future(shop: Shelves, frame: pl.DataFrame) -> None:
+    asked = shelf_frame(shop.customers(NOW), shop.interactions(NOW), products(NOW))
+    later = shop.labels(NOW)
+    truth = with_labels(asked, later, 14, NOW + timedelta(days=14))
+    figures = {
+        model.name: evaluate_propensity(model().fit(frame).predict(asked), truth)
+        for model in (CategoryRate, AffinityRule, CategoryPropensity)
+    }
+    assert figures["affinity_rule"]["log_loss"] < figures["category_rate"]["log_loss"]
+    assert figures["category_propensity"]["log_loss"] < figures["category_rate"]["log_loss"]
+    assert figures["category_propensity"]["auc_category"] > 0.75
+    assert figures["category_propensity"]["ece_category"] < 0.03
+
+
+def test_everybody_has_a_chance_at_every_category(shop: Shelves, scores: pl.DataFrame) -> None:
+    whole = scores.filter(pl.col("subcategory").is_null())
+    assert whole.height == 3 * shop.customers(NOW).height
+    assert set(whole["category"]) == set(CATEGORIES)
+    assert scores["p_purchase_14d"].is_between(0, 1, closed="none").all()
+    assert scores.height == 3 * whole.height
+
+
+def test_a_regular_buyer_of_a_category_is_likeliest_to_buy_it_again(
+    shop: Shelves, scores: pl.DataFrame
+) -> None:
+    bought = shop.lines.join(products(NOW), on="product_id").filter(pl.col("ordered_on") < NOW)
+    loyal = (
+        bought.group_by("customer_id")
+        .agg(pl.len(), pl.col("category").mode().first(), last=pl.col("ordered_on").max())
+        .filter(pl.col("len") >= 6, pl.col("last") > NOW - timedelta(days=45))
+    )
+    assert loyal.height >= 10
+    best = (
+        scores.filter(pl.col("subcategory").is_null()).sort("p_purchase_14d").group_by("customer_id").last()
+    )
+    hits = loyal.join(best, on="customer_id", suffix="_best")
+    assert (hits["category"] == hits["category_best"]).mean() > 0.9
+
+
+def test_who_has_done_nothing_gets_what_all_buy(scores: pl.DataFrame) -> None:
+    strangers = scores.filter(pl.col("basis") == BASIS_NONE, pl.col("subcategory").is_null())
+    assert strangers.height > 0
+    best = strangers.sort("p_purchase_14d").group_by("customer_id").last()
+    assert (best["category"] == "Home").mean() > 0.9
+    assert (scores["basis"] == BASIS_PURCHASES).any()
+
+
+def test_without_profiling_the_answer_is_the_mean_whatever_was_done(
+    shop: Shelves, frame: pl.DataFrame
+) -> None:
+    hidden = shop.customers(NOW).with_columns(has_behaviour=pl.lit(False))
+    asked = shelf_frame(hidden, shop.interactions(NOW), products(NOW))
+    answers = CategoryPropensity().fit(frame).predict(asked)
+    assert set(answers["basis"]) == {BASIS_POPULATION}
+    assert (
+        answers.group_by("level", "shelf").agg(pl.col("p_purchase_14d").n_unique())["p_purchase_14d"].max()
+        == 1
+    )
+
+
+def test_a_shop_without_labels_still_answers(shop: Shelves) -> None:
+    tables = shop.tables([NOW - timedelta(days=1), NOW])
+    young = propensity_frame(*tables[:3], tables[3].clear())
+    assert young["bought"].null_count() == young.height
+    lesson = learn_propensity(young, None)
+    assert lesson.verdict.winner == "category_propensity"
+    p = lesson.winner.predict(young.drop("bought"))["p_purchase_14d"]
+    assert 0 < p.mean() < 0.5
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 400), st.sampled_from(sorted(propensity.BASELINES)))
+def test_what_happens_later_changes_no_feature(number: int, _: str) -> None:
+    shop = Shelves(60)
+    before = shelf_frame(shop.customers(NOW), shop.interactions(NOW), products(NOW))
+    shop.lines = pl.concat(
+        [
+            shop.lines,
+            pl.DataFrame(
+                {
+                    "customer_id": ["c00001"],
+                    "product_id": ["p00"],
+                    "ordered_on": [NOW + timedelta(days=number)],
+                }
+            ),
+        ]
+    )
+    assert_frame_equal(shelf_frame(shop.customers(NOW), shop.interactions(NOW), products(NOW)), before)
+
+
+def test_a_window_that_is_not_over_has_no_label(shop: Shelves) -> None:
+    days = [NOW - timedelta(days=14), NOW - timedelta(days=13), NOW]
+    rows = with_labels(
+        shelf_frame(
+            *(
+                pl.concat(t)
+                for t in zip(
+                    *((shop.customers(d), shop.interactions(d), products(d)) for d in days), strict=True
+                )
+            )
+        ),
+        shop.labels(days[0]),
+        14,
+    )
+    unknown = rows.group_by("as_of").agg(pl.col("bought").null_count() == pl.len()).sort("as_of")["bought"]
+    assert unknown.to_list() == [False, True, True]
+
+
+def test_beyond_the_limit_only_what_he_has_been_seen_at(shop: Shelves) -> None:
+    tables = shop.customers(NOW), shop.interactions(NOW), products(NOW)
+    few = shelf_frame(*tables, ShelfLimits(categories=1, subcategories=0))
+    everywhere = few.filter(pl.col("level") == "category", pl.col("shelf") == "Home")
+    assert everywhere.height == tables[0].height
+    assert few.filter(pl.col("shelf") != "Home")["own_weight"].min() > 0
+
+
+def test_a_missing_prediction_is_named(frame: pl.DataFrame) -> None:
+    predictions = CategoryRate().fit(frame).predict(frame).tail(3)
+    with pytest.raises(ValueError, match="have no prediction"):
+        match_outcome(predictions, frame)
