@@ -1,7 +1,8 @@
 """Whom the women's e-mail brings to the shop: effect learners beside a rule of one column (Hillstrom's challenge, 2008).
 
-64,000 customers, randomised; here the women's e-mail against none, outcome a visit within two weeks. Ten splits at random:
-the file has no dates.
+64,000 customers, randomised; here the women's e-mail against none, outcome a visit within two weeks. The file has no dates:
+ten splits at random, equal shares of each arm and answer in both parts. As they overlap, the interval of the difference is
+that of Nadeau and Bengio (2003).
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def tables(data: Path) -> Iterator[Table]:
     rule = matrix[:, names.index("womens")]
     found: dict[str, list[float]] = {method: [] for method in (RANDOM, RULE, *LEARNERS)}
     for seed in SEEDS:
-        train, test = train_test_split(np.arange(len(visit)), test_size=HELD_OUT, random_state=seed)
+        train, test = train_test_split(
+            np.arange(len(visit)), test_size=HELD_OUT, random_state=seed, stratify=2 * treated + visit
+        )
         arms = Arms(
             matrix[train],
             treated[train],
@@ -71,7 +74,7 @@ def tables(data: Path) -> Iterator[Table]:
         targets=(
             Target(RULE, "qini_auc", 0.0645, 0.0655),
             Target("T-learner, logistic", "qini_auc", 0.0657, 0.0677),
-            Target("DR-learner, logistic + ridge", "low", low=0.0),
+            Target("T-learner, logistic", "low", low=0.0),
         ),
     )
 
@@ -91,7 +94,13 @@ def experiment(data: Path) -> tuple[FloatArray, list[str], np.ndarray, FloatArra
 def _figures(areas: FloatArray, against: FloatArray) -> dict[str, float | None]:
     difference = areas - against
     if not difference.any():
-        return {"qini_auc": float(areas.mean()), "sd": float(areas.std()), "over_rule": None, "low": None, "high": None}
+        return {
+            "qini_auc": float(areas.mean()),
+            "sd": float(areas.std()),
+            "over_rule": None,
+            "low": None,
+            "high": None,
+        }
     half = student.ppf(0.975, len(areas) - 1) * math.sqrt(
         (1 / len(areas) + HELD_OUT / (1 - HELD_OUT)) * float(difference.var(ddof=1))
     )
