@@ -24,7 +24,7 @@ from models.offers.regression import Linear, Logistic, Trees
 FILE = "hillstrom.csv"
 SEEDS = tuple(range(42, 52))
 HELD_OUT = 0.3
-RULE, RANDOM = "rule: bought women's", "random"
+RULE, RANDOM = "rule_womens", "random"
 CATEGORIES = ("zip_code", "channel")
 NUMBERS = ("recency", "history", "mens", "womens", "newbie")
 
@@ -34,13 +34,13 @@ def _trees_of_change() -> Trees:
 
 
 LEARNERS: Mapping[str, Callable[[], EffectLearner]] = {
-    "S-learner, XGBoost": lambda: SLearner(Trees),
-    "T-learner, logistic": lambda: TLearner(Logistic),
-    "T-learner, XGBoost": lambda: TLearner(Trees),
-    "X-learner, logistic + ridge": lambda: XLearner(Logistic, Linear),
-    "X-learner, XGBoost": lambda: XLearner(Trees, _trees_of_change),
-    "DR-learner, logistic + ridge": lambda: DRLearner(Logistic, Linear),
-    "DR-learner, XGBoost": lambda: DRLearner(Trees, _trees_of_change),
+    "s_learner_xgboost": lambda: SLearner(Trees),
+    "t_learner_logistic": lambda: TLearner(Logistic),
+    "t_learner_xgboost": lambda: TLearner(Trees),
+    "x_learner_linear": lambda: XLearner(Logistic, Linear),
+    "x_learner_xgboost": lambda: XLearner(Trees, _trees_of_change),
+    "dr_learner_linear": lambda: DRLearner(Logistic, Linear),
+    "dr_learner_xgboost": lambda: DRLearner(Trees, _trees_of_change),
 }
 
 
@@ -73,8 +73,8 @@ def tables(data: Path) -> Iterator[Table]:
         params={"seeds": str(SEEDS), "held_out": HELD_OUT},
         targets=(
             Target(RULE, "qini_auc", 0.0645, 0.0655),
-            Target("T-learner, logistic", "qini_auc", 0.0657, 0.0677),
-            Target("T-learner, logistic", "low", low=0.0),
+            Target("t_learner_logistic", "qini_auc", 0.0657, 0.0677),
+            Target("t_learner_logistic", "low", low=0.0),
         ),
     )
 
