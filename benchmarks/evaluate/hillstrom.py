@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 
 from benchmarks.evaluate.table import Table, Target, data_file
 from models.evaluation.uplift import FloatArray, qini_auc
-from models.offers.learners import Arms, DRLearner, EffectLearner, SLearner, TLearner, XLearner
+from models.offers.learners import DRLearner, EffectLearner, SLearner, TLearner, XLearner, arms
 from models.offers.regression import Linear, Logistic, Trees
 
 FILE = "hillstrom.csv"
@@ -53,15 +53,17 @@ def tables(data: Path) -> Iterator[Table]:
         train, test = train_test_split(
             np.arange(len(visit)), test_size=HELD_OUT, random_state=seed, stratify=2 * treated + visit
         )
-        arms = Arms(
+        share = treated[train].mean()
+        experienced = arms(
             matrix[train],
             treated[train],
             visit[train],
-            np.full(len(train), treated[train].mean()),
-            np.arange(len(train)),
+            np.where(treated[train] == 1, share, 1 - share),
         )
         predicted = {RANDOM: np.random.default_rng(seed).random(len(test)), RULE: rule[test]}
-        predicted |= {method: make().fit(arms).effect(matrix[test]) for method, make in LEARNERS.items()}
+        predicted |= {
+            method: make().fit(experienced).effect(matrix[test]) for method, make in LEARNERS.items()
+        }
         for method, scores in predicted.items():
             found[method].append(qini_auc(visit[test], treated[test], scores))
     against = np.asarray(found[RULE])
@@ -79,7 +81,7 @@ def tables(data: Path) -> Iterator[Table]:
     )
 
 
-def experiment(data: Path) -> tuple[FloatArray, list[str], np.ndarray, FloatArray]:
+def experiment(data: Path) -> tuple[FloatArray, list[str], FloatArray, FloatArray]:
     """Matrix, its columns' names, who got the women's e-mail (the others none), and who visited."""
     frame = pl.read_csv(data_file(data, FILE), infer_schema_length=None).filter(
         pl.col("segment").is_in(["Womens E-Mail", "No E-Mail"])
@@ -87,7 +89,7 @@ def experiment(data: Path) -> tuple[FloatArray, list[str], np.ndarray, FloatArra
     coded = frame.select(*(pl.col(name).cast(pl.Float64) for name in NUMBERS), *CATEGORIES).to_dummies(
         CATEGORIES, drop_first=True
     )
-    treated = (frame["segment"] == "Womens E-Mail").to_numpy()
+    treated = (frame["segment"] == "Womens E-Mail").to_numpy() * 1.0
     return coded.to_numpy().astype(np.float64), coded.columns, treated, frame["visit"].to_numpy() * 1.0
 
 

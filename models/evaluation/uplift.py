@@ -63,11 +63,10 @@ def qini_auc(outcome: ArrayLike, treated: ArrayLike, predicted: ArrayLike) -> fl
 def robust_scores(
     outcome: ArrayLike,
     treated: ArrayLike,
-    chance: ArrayLike,
+    weight: ArrayLike,
     *,
     if_treated: ArrayLike,
     if_untreated: ArrayLike,
-    chance_untreated: ArrayLike | None = None,
 ) -> FloatArray:
     """Doubly robust score of each row's treatment effect; its mean over any group is that group's effect, without bias.
 
@@ -76,13 +75,12 @@ def robust_scores(
 
     Args:
         treated: 1 treated, 0 untreated, NaN neither.
-        chance: logged probability of treatment; chance_untreated: of none, 1 - chance by default.
+        weight: inverse of the logged probability of what the row got.
         if_treated, if_untreated: expected outcomes, learnt on other rows.
     """
-    y, t, p = _columns(outcome, treated, chance)
-    q = 1 - p if chance_untreated is None else np.asarray(chance_untreated, dtype=np.float64)
+    y, t, w = _columns(outcome, treated, weight)
     high, low = np.asarray(if_treated, dtype=np.float64), np.asarray(if_untreated, dtype=np.float64)
-    return high - low + np.where(t == 1, (y - high) / p, 0.0) - np.where(t == 0, (y - low) / q, 0.0)
+    return high - low + np.where(t == 1, w * (y - high), 0.0) - np.where(t == 0, w * (y - low), 0.0)
 
 
 def rank_gain(scores: ArrayLike, predicted: ArrayLike) -> float:

@@ -18,34 +18,47 @@ from models.offers.regression import FloatArray, MakeRegression
 
 @dataclass(frozen=True)
 class Arms:
-    """Rows of an experiment with two arms.
+    """Rows of an experiment, of which two arms are compared; made by `arms`.
 
     Attributes:
         matrix: rows x features, NaN where missing.
-        treated: which rows were treated.
+        treated: 1 in the one arm, 0 in the other, NaN in neither.
         outcome: what came of it.
-        chance: logged probability of treatment given that the row is in one of the arms, in (0, 1).
+        weight: inverse chance of what the row got, scaled so that each arm weighs as much as there are rows.
         group: number of the unit (customer) each row belongs to; a unit is never on both sides of a fold.
     """
 
     matrix: FloatArray
-    treated: NDArray[np.bool_]
+    treated: FloatArray
     outcome: FloatArray
-    chance: FloatArray
+    weight: FloatArray
     group: NDArray[np.int64]
 
     def __getitem__(self, rows: NDArray[np.bool_]) -> Arms:
         return Arms(
-            self.matrix[rows], self.treated[rows], self.outcome[rows], self.chance[rows], self.group[rows]
+            self.matrix[rows], self.treated[rows], self.outcome[rows], self.weight[rows], self.group[rows]
         )
 
-    @property
-    def weight(self) -> FloatArray:
-        """Inverse chance of the arm each row is in, mean 1 per arm: so weighted, the arms are alike."""
-        inverse = 1 / np.where(self.treated, self.chance, 1 - self.chance)
-        for arm in (self.treated, ~self.treated):
-            inverse[arm] /= inverse[arm].mean() if arm.any() else 1.0
-        return inverse
+
+def arms(
+    matrix: FloatArray,
+    treated: FloatArray,
+    outcome: FloatArray,
+    chance: FloatArray,
+    group: NDArray[np.int64] | None = None,
+) -> Arms:
+    """Two arms from the logged chance of what each row got, in (0, 1]; every row a unit of its own by default.
+
+    The weights are scaled within each arm (Hájek), so a chance may be that of a whole action, whose other parts were drawn
+    in the same way in both arms.
+    """
+    weight = np.zeros(len(treated))
+    for arm in (0.0, 1.0):
+        rows = treated == arm
+        if rows.any():
+            inverse = 1 / chance[rows]
+            weight[rows] = inverse * len(treated) / inverse.sum()
+    return Arms(matrix, treated, outcome, weight, np.arange(len(treated)) if group is None else group)
 
 
 class EffectLearner(Protocol):
@@ -66,8 +79,9 @@ class SLearner:
 
     def fit(self, arms: Arms) -> Self:
         """Learn the regression."""
-        matrix = np.column_stack([arms.matrix, arms.treated])
-        self._model = self.outcome().fit(matrix, arms.outcome, arms.weight)
+        seen = arms[np.isfinite(arms.treated)]
+        matrix = np.column_stack([seen.matrix, seen.treated])
+        self._model = self.outcome().fit(matrix, seen.outcome, seen.weight / seen.weight.mean())
         return self
 
     def effect(self, matrix: FloatArray) -> FloatArray:
@@ -87,10 +101,9 @@ class TLearner:
 
     def fit(self, arms: Arms) -> Self:
         """Learn both."""
-        weight = arms.weight
         self.treated, self.untreated = (
-            self.outcome().fit(arms.matrix[rows], arms.outcome[rows], weight[rows])
-            for rows in (arms.treated, ~arms.treated)
+            self.outcome().fit(arm.matrix, arm.outcome, arm.weight / arm.weight.mean())
+            for arm in (arms[arms.treated == 1], arms[arms.treated == 0])
         )
         return self
 
@@ -101,26 +114,25 @@ class TLearner:
 
 @dataclass
 class XLearner:
-    """Effects imputed in each arm from the other's regression, regressed, and mixed by the chance of treatment."""
+    """Effects imputed in each arm from the other's regression, regressed, and mixed by the share of the treated."""
 
     outcome: MakeRegression
     change: MakeRegression
 
     def fit(self, arms: Arms) -> Self:
         """Learn the outcomes, then the imputed changes."""
-        arm = TLearner(self.outcome).fit(arms)
-        on, off = arms.treated, ~arms.treated
-        weight = arms.weight
-        won = arms.outcome[on] - arm.untreated.predict(arms.matrix[on])
-        missed = arm.treated.predict(arms.matrix[off]) - arms.outcome[off]
-        self._of_treated = self.change().fit(arms.matrix[on], won, weight[on])
-        self._of_untreated = self.change().fit(arms.matrix[off], missed, weight[off])
-        self._chance = float(arms.chance.mean())
+        expected = TLearner(self.outcome).fit(arms)
+        on, off = arms[arms.treated == 1], arms[arms.treated == 0]
+        won = on.outcome - expected.untreated.predict(on.matrix)
+        missed = expected.treated.predict(off.matrix) - off.outcome
+        self._of_treated = self.change().fit(on.matrix, won, on.weight / on.weight.mean())
+        self._of_untreated = self.change().fit(off.matrix, missed, off.weight / off.weight.mean())
+        self._share = len(on.outcome) / (len(on.outcome) + len(off.outcome))
         return self
 
     def effect(self, matrix: FloatArray) -> FloatArray:
         """Weighted mean: the change seen in the smaller arm counts by the share of the larger."""
-        return self._chance * self._of_untreated.predict(matrix) + (1 - self._chance) * (
+        return self._share * self._of_untreated.predict(matrix) + (1 - self._share) * (
             self._of_treated.predict(matrix)
         )
 
@@ -153,7 +165,7 @@ def cross_fitted_scores(arms: Arms, outcome: MakeRegression, n_folds: int = 5) -
     high, low = np.zeros(len(fold)), np.zeros(len(fold))
     for number in range(n_folds):
         inside = fold == number
-        arm = TLearner(outcome).fit(arms[~inside])
-        high[inside] = arm.treated.predict(arms.matrix[inside])
-        low[inside] = arm.untreated.predict(arms.matrix[inside])
-    return robust_scores(arms.outcome, arms.treated, arms.chance, if_treated=high, if_untreated=low)
+        expected = TLearner(outcome).fit(arms[~inside])
+        high[inside] = expected.treated.predict(arms.matrix[inside])
+        low[inside] = expected.untreated.predict(arms.matrix[inside])
+    return robust_scores(arms.outcome, arms.treated, arms.weight, if_treated=high, if_untreated=low)

@@ -15,6 +15,7 @@ from models.offers.learners import (
     SLearner,
     TLearner,
     XLearner,
+    arms,
     cross_fitted_scores,
 )
 from models.offers.regression import Constant, Linear, Logistic, Trees
@@ -44,13 +45,13 @@ def _experiment(n: int = 12_000, seed: int = 1) -> tuple[Arms, np.ndarray]:
     treated = generator.random(n) < chance
     effect = 0.2 * (first > 0)
     outcome = (generator.random(n) < 0.1 + 0.1 * (np.nan_to_num(matrix[:, 1]) > 0) + effect * treated) * 1.0
-    return Arms(matrix, treated, outcome, chance, np.arange(n)), effect
+    return arms(matrix, treated * 1.0, outcome, np.where(treated, chance, 1 - chance)), effect
 
 
 @every_learner
 def test_it_finds_who_answers_and_how_much(make: Callable[[], EffectLearner]) -> None:
-    arms, effect = _experiment()
-    found = make().fit(arms).effect(arms.matrix)
+    trial, effect = _experiment()
+    found = make().fit(trial).effect(trial.matrix)
     assert np.corrcoef(found, effect)[0, 1] > 0.6
     assert found.mean() == pytest.approx(0.1, abs=0.03)
 
@@ -59,24 +60,25 @@ def test_it_finds_who_answers_and_how_much(make: Callable[[], EffectLearner]) ->
 def test_the_same_rows_give_the_same_effects_and_travel_in_a_pickle(
     make: Callable[[], EffectLearner],
 ) -> None:
-    arms, _ = _experiment(2_000)
-    fitted = make().fit(arms)
-    again = make().fit(arms)
-    assert np.array_equal(fitted.effect(arms.matrix), again.effect(arms.matrix))
+    trial, _ = _experiment(2_000)
+    fitted = make().fit(trial)
+    again = make().fit(trial)
+    assert np.array_equal(fitted.effect(trial.matrix), again.effect(trial.matrix))
     copy = pickle.loads(pickle.dumps(fitted))
-    assert np.array_equal(copy.effect(arms.matrix), fitted.effect(arms.matrix))
+    assert np.array_equal(copy.effect(trial.matrix), fitted.effect(trial.matrix))
 
 
 def test_scores_come_from_regressions_that_have_not_seen_the_customer() -> None:
     """A customer with an outcome beyond all others does not move the expectation his own rows are judged by."""
-    arms, _ = _experiment(400)
+    trial, _ = _experiment(400)
     group = np.arange(400) // 4
-    outcome = arms.outcome.copy()
+    outcome = trial.outcome.copy()
     outcome[:4] = 1e6
-    loud = Arms(arms.matrix, arms.treated, outcome, arms.chance, group)
-    quiet = Arms(arms.matrix, arms.treated, arms.outcome, arms.chance, group)
+    loud = Arms(trial.matrix, trial.treated, outcome, trial.weight, group)
+    quiet = Arms(trial.matrix, trial.treated, trial.outcome, trial.weight, group)
     moved = cross_fitted_scores(loud, Constant) - cross_fitted_scores(quiet, Constant)
-    unseen = 1 / np.where(arms.treated, arms.chance, -(1 - arms.chance))[:4] * (1e6 - arms.outcome[:4])
+    sign = np.where(trial.treated == 1, 1, -1)[:4]
+    unseen = sign * trial.weight[:4] * (1e6 - trial.outcome[:4])
     assert moved[:4] == pytest.approx(unseen)
 
 
