@@ -11,6 +11,7 @@ from benchmarks.evaluate.table import Table
 TRIALS: tuple[str, ...] = (
     "cdnow",
     "retail_customers",
+    "hillstrom",
     "category_propensity",
 )
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
