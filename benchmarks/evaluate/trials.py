@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.evaluate.table import Table
 
-TRIALS: tuple[str, ...] = ("category_propensity", "replenishment")
+TRIALS: tuple[str, ...] = ("category_propensity", "segments", "replenishment")
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 
