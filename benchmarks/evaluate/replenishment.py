@@ -18,7 +18,7 @@ from models.replenishment import HORIZON_DAYS, METHODS, ShrunkGap, evaluate_due_
 from shop.config import ShopConfig
 from shop.online_retail import import_online_retail
 
-SEEDS = (7, 8)
+SEEDS = (11, 12)
 CUSTOMERS, DAYS = 2_000, 360
 
 
