@@ -23,6 +23,7 @@ from assets.training import (
 from models.propensity import score_customers
 from models.recommend import Snapshot
 from models.recommend.served import ServedRecommender
+from models.replenishment import ShrunkGap
 from models.response import ResponseModel
 from models.send_time import send_hour_profile
 
@@ -165,6 +166,13 @@ def score_response(
     asked = feat_customer.select("customer_id").join(keys, how="cross")
     scores = ResponseModel().fit(feat_message_history).predict(asked)
     return _output(scores.sort("customer_id", "message_key"), "p_open")
+
+
+@dg.asset(**_spec(("feat_repurchases",), None, {"polars"}))
+def score_replenishment(feat_repurchases: pl.DataFrame) -> dg.Output[pl.DataFrame]:
+    """When each customer needs a product again that is used up or that he buys repeatedly."""
+    scores = ShrunkGap().fit(feat_repurchases).predict(feat_repurchases).drop("as_of")
+    return _output(scores.sort("customer_id", "product_id"), "gap_days")
 
 
 def _champion(context: dg.AssetExecutionContext, registry: Registry, question: str) -> Version:

@@ -14,6 +14,7 @@ TRIALS: tuple[str, ...] = (
     "hillstrom",
     "category_propensity",
 )
+TRIALS: tuple[str, ...] = ("category_propensity", "segments", "replenishment")
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 

@@ -26,7 +26,7 @@ from models.shelves import sampled, shelf_frame, with_labels
 METHODS: Mapping[str, Callable[[], PropensityEstimator]] = MappingProxyType(
     {**BASELINES, CategoryPropensity.name: CategoryPropensity}
 )
-N_SNAPSHOTS = 6
+N_SNAPSHOTS = 5
 """The newest so many labelled snapshots; the last of them is the holdout."""
 
 CUSTOMERS_PER_SNAPSHOT = 1_000

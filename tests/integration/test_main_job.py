@@ -10,6 +10,7 @@ import pytest
 from conftest import Replanned
 from planned_shop import DAY, LATER, WEEK, Shop
 
+from assets.audiences import FEATURES, PROFILE, conditioned_customers, documented_customers
 from assets.training import CHURN, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
 
 CONTRACT = (
@@ -198,6 +199,25 @@ def test_the_marketing_database_holds_every_published_day(replanned: Replanned) 
         )
     expected: dict[date, int] = {day: replanned.shop.plan(day).height for day in (DAY, LATER)}
     assert counts == expected
+
+
+def test_a_condition_may_speak_of_the_columns_that_dbt_documents(shop: Shop) -> None:
+    folder = shop.home.features(DAY)
+    tables = [pl.read_parquet(folder / f"{name}.parquet") for name in (FEATURES, PROFILE)]
+    assert conditioned_customers(*tables).schema == documented_customers().schema
+
+
+def test_everybody_is_in_one_learnt_segment_and_has_a_chance_at_every_category(
+    shop: Shop, plan: pl.DataFrame
+) -> None:
+    segments = pl.read_parquet(shop.home.scores(DAY) / "score_segments.parquet")
+    learnt = segments.filter(pl.col("source") == "learnt")
+    assert learnt["customer_id"].to_list() == plan["customer_id"].sort().to_list()
+    propensity = pl.read_parquet(shop.home.scores(DAY) / "score_propensity.parquet")
+    whole = propensity.filter(pl.col("subcategory").is_null())
+    assert whole["p_purchase_14d"].is_between(0, 1).all()
+    assert set(whole.group_by("customer_id").len()["len"]) == {whole["category"].n_unique()}
+    assert set(whole["customer_id"]) == set(plan["customer_id"])
 
 
 @pytest.mark.parametrize("question", METHODS)

@@ -17,9 +17,10 @@ import polars as pl
 import pytest
 from customer_frames import World
 from polars.testing import assert_frame_equal
+from repurchase_tables import repurchases
 from shelf_tables import Shelves, products
 
-from models import churn, propensity, value
+from models import churn, lookalikes, propensity, replenishment, value
 from models.lessons.propensity import propensity_frame
 from models.model import MissingFeatureError, NotFittedError
 from models.response import ResponseModel
@@ -84,6 +85,23 @@ def _shelves_now() -> pl.DataFrame:
     return shelf_frame(shop.customers(AS_OF), shop.interactions(AS_OF), products(AS_OF))
 
 
+@cache
+def _repurchases() -> pl.DataFrame:
+    return repurchases(AS_OF)
+
+
+@cache
+def _likeness() -> pl.DataFrame:
+    customers = _customers_now()
+    drawn = customers.select(
+        "customer_id",
+        kind=pl.lit("category"),
+        value=pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit("Home")).otherwise(pl.lit("Toys")),
+        share=pl.lit(1.0),
+    )
+    return lookalikes.lookalike_frame(customers, drawn, customers["customer_id"].gather_every(3))
+
+
 CUSTOMER_MODELS = (
     *value.BASELINES.values(),
     value.ValueModel,
@@ -128,6 +146,15 @@ CASES += [
 CASES.append(
     Case("k_means", CustomerSegments, _customers, _customers_now, ("customer_id", "as_of"), "country")
 )
+
+CASES += [
+    Case(model.name, model, _repurchases, _repurchases, ("customer_id", "product_id", "as_of"), "product_id")
+    for model in replenishment.METHODS.values()
+]
+CASES += [
+    Case(model.name, model, _likeness, _likeness, ("customer_id", "as_of"), "country")
+    for model in (lookalikes.NearestCentroid, lookalikes.MembershipModel)
+]
 
 every_model = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
