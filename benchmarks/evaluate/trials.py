@@ -13,8 +13,9 @@ TRIALS: tuple[str, ...] = (
     "retail_customers",
     "hillstrom",
     "category_propensity",
+    "replenishment",
+    "segments",
 )
-TRIALS: tuple[str, ...] = ("category_propensity", "segments", "replenishment")
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 
