@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from benchmarks.evaluate.simulated_shop import play
 from benchmarks.evaluate.table import Table, Target
 from models.lessons.hours import METHODS
-from models.send_time import HOURS, SendTimeModel, send_hour_profile
+from models.reading import HOURS
+from models.send_time import SendTimeModel, send_hour_profile
 from models.send_time_rules import BaseRate, PopulationCurve
 from models.shrinkage import FloatArray
 from shop.config import ShopConfig
