@@ -12,11 +12,11 @@ TRIALS: tuple[str, ...] = (
     "cdnow",
     "retail_customers",
     "hillstrom",
+    "send_time",
     "category_propensity",
     "replenishment",
     "segments",
 )
-TRIALS: tuple[str, ...] = ("send_time",)
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 
