@@ -17,6 +17,7 @@ TRIALS: tuple[str, ...] = (
     "replenishment",
     "segments",
 )
+TRIALS: tuple[str, ...] = ("recommendations",)
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 

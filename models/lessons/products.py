@@ -13,7 +13,7 @@ from models.evaluation.champion import Criterion, mean_of_rows
 from models.evaluation.contest import Answer
 from models.evaluation.plots import comparison_plot
 from models.lessons.lesson import Lesson, anonymous, decide_and_fit
-from models.recommend import Als, Blend, BuyAgain, ItemNeighbours, Popular, Ranker, Recommender
+from models.recommend import Als, Blend, BuyAgain, Ease, ItemNeighbours, Popular, Ranker, Recommender
 from models.recommend.evaluate import evaluate_recommendations
 from models.recommend.served import ServedRecommender
 from models.recommend.snapshot import Snapshot
@@ -22,7 +22,7 @@ CRITERION = Criterion("ndcg_10", mean_of_rows, higher_is_better=True, margin=0.0
 N_EXAMPLE_INTERACTIONS = 20
 
 METHODS: Mapping[str, Callable[[], Recommender]] = MappingProxyType(
-    {method.name: method for method in (Popular, BuyAgain, ItemNeighbours, Als, Blend, Ranker)}
+    {method.name: method for method in (Popular, BuyAgain, ItemNeighbours, Als, Ease, Blend, Ranker)}
 )
 """Every way of recommending, simplest first."""
 

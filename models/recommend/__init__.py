@@ -9,6 +9,7 @@ from models.recommend.als import Als
 from models.recommend.blend import Blend
 from models.recommend.buy_again import BuyAgain
 from models.recommend.evaluate import evaluate_recommendations
+from models.recommend.linear import Ease
 from models.recommend.neighbours import ItemNeighbours
 from models.recommend.popular import Popular
 from models.recommend.ranker import Ranker
@@ -19,6 +20,7 @@ __all__ = [
     "Als",
     "Blend",
     "BuyAgain",
+    "Ease",
     "ItemNeighbours",
     "Popular",
     "Ranker",

@@ -12,7 +12,11 @@ from models.recommend.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class RecommendationScores:
-    """metrics: name -> figure, for the tracker. per_customer: customer_id, ndcg_10, for paired comparisons."""
+    """metrics: name -> figure, for the tracker.
+
+    per_customer, for intervals and paired comparisons: customer_id, ndcg_10, recall_20, new_ndcg_10, new_recall_20
+    (null where he bought nothing new).
+    """
 
     metrics: dict[str, float]
     per_customer: pl.DataFrame
@@ -35,21 +39,25 @@ def evaluate_recommendations(
     fresh = relevant.join(owned, on=["customer_id", "product_id"], how="anti")
     base = replace(rules or SlotRules(), n=20)
     metrics: dict[str, float] = {}
-    per_customer = pl.DataFrame()
+    per_customer = relevant.select("customer_id").unique().sort("customer_id")
     for prefix, truth, is_new_only in (("", relevant, False), ("new_", fresh, True)):
         customers = truth.select("customer_id").unique().sort("customer_id")
         lists = replace(recommender, rules=replace(base, is_new_only=is_new_only)).predict(
             snapshot, customers
         )
-        top = ranking_scores(lists, truth, k=10)
-        metrics[f"{prefix}recall_20"] = _mean(ranking_scores(lists, truth, k=20), "recall")
-        metrics[f"{prefix}ndcg_10"] = _mean(top, "ndcg")
+        scores = (
+            ranking_scores(lists, truth, k=10)
+            .select("customer_id", pl.col("ndcg").alias(f"{prefix}ndcg_10"))
+            .with_columns(ranking_scores(lists, truth, k=20)["recall"].alias(f"{prefix}recall_20"))
+        )
+        per_customer = per_customer.join(scores, on="customer_id", how="left", maintain_order="left")
+        for metric in scores.columns[1:]:
+            metrics[metric] = _mean(scores[metric])
         if not is_new_only:
             metrics["coverage_10"] = coverage_at_k(lists, int(snapshot.allowed().sum()), k=10)
             metrics["n_customers"] = float(customers.height)
-            per_customer = top.select("customer_id", ndcg_10="ndcg")
     return RecommendationScores(metrics, per_customer)
 
 
-def _mean(scores: pl.DataFrame, column: str) -> float:
-    return float(scores[column].to_numpy().mean()) if scores.height else float("nan")
+def _mean(values: pl.Series) -> float:
+    return float(values.to_numpy().mean()) if len(values) else float("nan")

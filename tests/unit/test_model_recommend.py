@@ -19,6 +19,7 @@ from models.recommend import (
     Als,
     Blend,
     BuyAgain,
+    Ease,
     ItemNeighbours,
     Popular,
     Ranker,
@@ -29,6 +30,7 @@ from models.recommend import (
 )
 from models.recommend.blocks import top_mask
 from models.recommend.ease import item_weights
+from models.recommend.linear import EaseParams
 from models.recommend.ranker import RankerParams
 from models.recommend.snapshot import INTERACTION_COLUMNS
 
@@ -155,7 +157,8 @@ def missing_purchases(as_of: date) -> pl.DataFrame:
 
 
 RANKER = Ranker(params=RankerParams(n_rounds=30, min_child_weight=0.1, min_lists=10, n_threads=1))
-RECOMMENDERS = (Popular(), BuyAgain(), ItemNeighbours(), Als(), Blend(), RANKER)
+EASE = Ease(params=EaseParams(ridge=10.0))
+RECOMMENDERS = (Popular(), BuyAgain(), ItemNeighbours(), Als(), EASE, Blend(), RANKER)
 WITH_TASTE = tuple(
     recommender for recommender in RECOMMENDERS if recommender.name not in ("popular", "buy_again")
 )

@@ -1,0 +1,63 @@
+"""Trial: what a gift wholesaler's customers buy in the next 30 days (UCI Online Retail II), at two cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assets.training import PURCHASE_DAYS, purchase_windows
+from benchmarks.evaluate.gift_shop import GiftShop
+from benchmarks.evaluate.table import Table, Target
+from models.evaluation.champion import mean_of_rows
+from models.evaluation.intervals import bootstrap_interval
+from models.lessons.products import METHODS
+from models.recommend import Recommender, Snapshot, evaluate_recommendations
+
+CUTS = {
+    "online_retail_2011_11_09": date(2011, 11, 10),
+    "online_retail_2011_05_31": date(2011, 6, 1),
+}
+"""Table -> the first day that nobody knows yet."""
+
+TARGETS = (
+    Target("ranker", "ndcg_10", low=0.385),
+    Target("ranker", "recall_20", low=0.380),
+    Target("ranker", "new_ndcg_10", low=0.145),
+    Target("ranker", "new_recall_20", low=0.155),
+    Target("ranker", "coverage_10", low=0.30),
+)
+WITH_INTERVAL = ("ndcg_10", "new_ndcg_10")
+
+
+def tables(data: Path) -> Iterator[Table]:
+    """One table per cut: every method of the weekly contest, learnt from the windows that production would use."""
+    shop = GiftShop.read(data)
+    for name, cut in CUTS.items():
+        windows = purchase_windows(cut)
+        now, past = shop.snapshot(cut), [shop.snapshot(day) for day in windows]
+        labels = shop.labels([*windows, cut], PURCHASE_DAYS)
+        known = labels.filter(pl.col("as_of") < cut)
+        rows = [judge(method, make().fit(past, known), now, labels) for method, make in METHODS.items()]
+        yield Table(
+            name,
+            f"Purchases from {cut} on for {PURCHASE_DAYS} days, learnt from {len(windows)} earlier windows",
+            pl.DataFrame(rows),
+            {"cut": str(cut), "windows": ", ".join(map(str, windows))},
+            TARGETS if cut == max(CUTS.values()) else (),
+        )
+
+
+def judge(method: str, fitted: Recommender, now: Snapshot, labels: pl.DataFrame) -> dict[str, Any]:
+    """A row: the means over customers, and the 95 % bootstrap bounds of the metrics that decide."""
+    scores = evaluate_recommendations(fitted, now, labels)
+    row: dict[str, Any] = {"method": method, **scores.metrics}
+    for metric in WITH_INTERVAL:
+        values = scores.per_customer[metric].drop_nulls().to_numpy().astype(np.float64)
+        interval = bootstrap_interval(mean_of_rows, np.zeros(len(values)), values)
+        row |= {f"{metric}_low": interval.low, f"{metric}_high": interval.high}
+    return row

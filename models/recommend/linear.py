@@ -1,0 +1,52 @@
+"""A linear auto-encoder over products: EASE as a recommender of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+import numpy as np
+import polars as pl
+
+from models.recommend.blocks import CELLS, best_cells, row_blocks
+from models.recommend.ease import item_weights
+from models.recommend.slots import SlotRules, fill_slots, showable
+from models.recommend.snapshot import Snapshot, sparse
+
+
+@dataclass(frozen=True)
+class EaseParams:
+    """ridge: of the regression. max_products: the products with the most customers take part."""
+
+    ridge: float = 300.0
+    max_products: int = 3000
+
+
+@dataclass(frozen=True)
+class Ease:
+    """Each product regressed on all the others over decayed history (`models.recommend.ease`)."""
+
+    params: EaseParams = field(default_factory=EaseParams)
+    rules: SlotRules = field(default_factory=SlotRules)
+    name: ClassVar[str] = "ease"
+
+    def fit(self, snapshots: Sequence[Snapshot], labels: pl.DataFrame) -> Self:
+        """Nothing is learnt from labels: weights are those of the snapshot at prediction."""
+        return self
+
+    def predict(self, snapshot: Snapshot, customers: pl.DataFrame) -> pl.DataFrame:
+        """As `Recommender.predict`; score is the regression's prediction, where it is positive."""
+        everybody = snapshot.interactions["customer_id"].unique().sort()
+        weights = item_weights(
+            snapshot.matrix(everybody, "weight"), self.params.ridge, self.params.max_products
+        )
+        ids = customers["customer_id"]
+        coded = snapshot.coded(ids)
+        shape = (len(ids), snapshot.n_products)
+        history, bought = sparse(coded, "weight", shape), sparse(coded, "n_purchases", shape)
+        blocks = []
+        for block in row_blocks(*shape):
+            is_shown = showable(snapshot.allowed(), bought[block], self.rules)
+            cells = np.where(is_shown, weights.score(history[block]), 0.0)
+            blocks.append(best_cells(cells, np.arange(block.start, block.stop), 5 * self.rules.n))
+        scored = pl.concat([pl.DataFrame(schema=CELLS), *blocks]).with_columns(source=pl.lit("for_you"))
+        return fill_slots(scored, snapshot, ids, self.rules)
