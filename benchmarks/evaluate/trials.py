@@ -11,13 +11,13 @@ from benchmarks.evaluate.table import Table
 TRIALS: tuple[str, ...] = (
     "cdnow",
     "retail_customers",
+    "recommendations",
     "hillstrom",
     "send_time",
     "category_propensity",
     "replenishment",
     "segments",
 )
-TRIALS: tuple[str, ...] = ("recommendations",)
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 
