@@ -1,12 +1,13 @@
-"""Gradient-boosted corrections of a base estimate.
+"""Gradient-boosted members of an ensemble: trees on top of a base estimate, and trees alone.
 
-Here: one XGBoost booster that starts from a given offset per row, how many rounds it runs and how far it is
-trusted, its importances. Not here: which offset, which labels (`value`, `churn`).
+Here: one XGBoost booster that starts from a given offset per row, an ensemble of three of them, and how the ensemble's
+and the bases' estimates are weighed. Not here: which offset, which labels (`value`, `churn`), the columns (`portrait`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,159 +18,146 @@ from numpy.typing import NDArray
 
 from models.evaluation.intervals import Metric
 from models.features import FloatArray
+from models.portrait import Portrait
 
-YEAR_DAYS = 365.0
-WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+CORRECTED, RANKED, PLAIN = MEMBERS = ("corrected", "ranked", "plain")
+STEPS = 5
+"""Weights are multiples of one fifth."""
 
 
 @dataclass(frozen=True)
 class BoostingParams:
     """XGBoost's parameters under its own names; when boosting is worth it at all.
 
-    `rounds` and `weight` (share of the correction that is applied) hold where no inner split can choose them.
-    Below `min_rows` labelled rows or `min_events` rows of the rarer outcome there is no correction. The
-    number of threads is fixed because the order in which floats are summed depends on it.
+    `rounds` for trees on top of a base, `plain_rounds` for trees alone. Below `min_rows` labelled rows or `min_events`
+    rows of the rarer outcome there are no trees. `held_to_equal`: what a weight's squared distance from the equal
+    share costs, in the unit of the loss. The number of threads is fixed because the order in which floats are summed
+    depends on it.
     """
 
     max_depth: int = 4
     learning_rate: float = 0.05
-    min_child_weight: float = 10.0
+    min_child_weight: float = 100.0
     reg_lambda: float = 10.0
-    subsample: float = 0.8
-    colsample_bytree: float = 0.6
+    subsample: float = 0.5
+    colsample_bytree: float = 0.5
+    max_delta_step: float = 0.7
     max_bin: int = 64
-    rounds: int = 40
-    weight: float = 0.5
-    max_rounds: int = 200
-    early_stopping_rounds: int = 15
+    rounds: int = 80
+    plain_rounds: int = 150
     min_rows: int = 300
     min_events: int = 50
+    held_to_equal: float = 0.05
     n_threads: int = 1
     seed: int = 7
 
 
 @dataclass(frozen=True)
-class BoostingRows:
-    """Matrix, labels, offset on the objective's link scale, and the number of the snapshot, one entry per
-    row.
-
-    `days_covered`: from the first label window's start to the last one's end.
+class Link:
+    """An XGBoost objective, its link and the inverse, the loss (actual, predicted) by which members are weighed, and
+    `level`: what to add to offsets so that the predicted total is the actual one.
     """
 
-    matrix: NDArray[np.float32]
+    objective: str
+    forward: Callable[[FloatArray], FloatArray]
+    inverse: Callable[[FloatArray], FloatArray]
+    loss: Metric
+    level: Callable[[FloatArray, FloatArray], float]
+
+
+@dataclass(frozen=True)
+class BoostingRows:
+    """What trees learn from, one entry per labelled row: the portrait, the label, the base on the link's scale."""
+
+    portrait: Portrait
     label: FloatArray
-    offset: FloatArray
-    snapshot: NDArray[np.intp]
-    days_covered: float
+    base: FloatArray
 
     def enough(self, params: BoostingParams) -> bool:
-        """Is there enough to learn a correction from?"""
+        """Is there enough to learn from?"""
         events = int((self.label > 0).sum())
         return (
             len(self.label) >= params.min_rows and min(events, len(self.label) - events) >= params.min_events
         )
 
 
-def snapshots(frame: pl.DataFrame) -> tuple[NDArray[np.intp], float]:
-    """Number of each labelled row's snapshot, and the days from the first window's start to the last one's
-    end.
-    """
-    number = frame.get_column("as_of").rank("dense").to_numpy().astype(np.intp)
-    ends = pl.col("as_of") + pl.duration(days=pl.col("horizon_days"))
-    covered = frame.select((ends.max() - pl.col("as_of").min()).dt.total_days()).item()
-    return number, float(covered or 0)
+class Ensemble:
+    """Three boosters of one objective: on top of the base by figures, on top of the base by standing among the shop's
+    customers, and by standing alone.
 
-
-@dataclass(frozen=True)
-class Link:
-    """An XGBoost objective, its inverse link, the loss (actual, predicted) by which trust is chosen, and
-    `level`: what to add to the offsets so that the predicted total is the actual one.
-    """
-
-    objective: str
-    inverse: Callable[[FloatArray], FloatArray]
-    loss: Metric
-    level: Callable[[FloatArray, FloatArray], float]
-
-
-class Correction:
-    """`link(prediction) = offset + level + weight * trees`; with too few rows the base estimate itself.
-
-    The trees learn who differs from the base within a snapshot: each snapshot's total is taken out first, for it is
-    as much the season's as the base's error. The level left over is applied only where the labels cover a year.
+    Trees learn who differs within a snapshot: each snapshot's total is taken out first, for it is as much the season's as
+    the base's error. The level is the base's.
     """
 
     def __init__(self, link: Link, feature_names: tuple[str, ...], params: BoostingParams) -> None:
         self.link = link
         self.feature_names = feature_names
         self.params = params
-        self.rounds = params.rounds
-        self.weight = params.weight
-        self.level = 0.0
-        self._booster: xgb.Booster | None = None
-
-    def choose(self, past: BoostingRows, later: BoostingRows) -> FloatArray:
-        """Set `rounds` and `weight` to what, learnt on `past`, ranks best on `later`; return the linked
-        predictions for `later`, its own level included.
-        """
-        offset = self._levelled(later)
-        if not past.enough(self.params) or not len(later.label):
-            return offset
-        booster = xgb.train(
-            self._settings(),
-            self._data(past),
-            self.params.max_rounds,
-            evals=[(self._data(later), "later")],
-            early_stopping_rounds=self.params.early_stopping_rounds,
-            verbose_eval=False,
-        )
-        self.rounds = int(booster.best_iteration) + 1
-        trees = self._trees(booster[: self.rounds], later.matrix)
-        losses = [
-            self.link.loss(later.label, self.link.inverse(offset + weight * trees)) for weight in WEIGHTS
-        ]
-        self.weight = WEIGHTS[int(np.argmin(losses))]
-        return offset + self.weight * trees
-
-    def adopt(self, other: Correction) -> None:
-        """Take over what `other` has chosen."""
-        self.rounds, self.weight = other.rounds, other.weight
+        self._boosters: dict[str, xgb.Booster] = {}
 
     def fit(self, rows: BoostingRows) -> Self:
-        """Learn the level and train the trees for `rounds`, or leave both out."""
-        self.level, self._booster = 0.0, None
+        """Train the boosters, or none where there are too few rows."""
+        self._boosters = {}
         if rows.enough(self.params):
-            if rows.days_covered >= YEAR_DAYS:
-                self.level = self.link.level(rows.label, rows.offset)
-            if self.weight > 0:
-                self._booster = xgb.train(self._settings(), self._data(rows), self.rounds, verbose_eval=False)
+            base = self._levelled(rows, rows.base)
+            alone = self._levelled(rows, np.full(len(rows.base), float(rows.base.mean())))
+            portrait, params = rows.portrait, self.params
+            self._boosters = {
+                CORRECTED: self._train(portrait.figures, rows.label, base, params.rounds),
+                RANKED: self._train(portrait.standing, rows.label, base, params.rounds),
+                PLAIN: self._train(portrait.standing, rows.label, alone, params.plain_rounds),
+            }
         return self
 
     @property
     def is_active(self) -> bool:
-        """Does the correction do anything?"""
-        return self._booster is not None
+        """Are there trees?"""
+        return bool(self._boosters)
 
-    def predict(self, matrix: NDArray[np.float32]) -> FloatArray:
-        """What to add to the offset, on the link scale."""
-        if self._booster is None or not len(matrix):
-            return np.full(len(matrix), self.level)
-        return self.level + self.weight * self._trees(self._booster, matrix)
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the trained boosters."""
+        return tuple(self._boosters)
+
+    def estimates(
+        self, portrait: Portrait, base: FloatArray, average: float | FloatArray
+    ) -> dict[str, FloatArray]:
+        """Each member's estimate; `base` per row and `average` of the population, on the link's scale."""
+        if not self._boosters:
+            return {}
+        matrix = {CORRECTED: portrait.figures, RANKED: portrait.standing, PLAIN: portrait.standing}
+        return {
+            name: self.link.inverse((average if name == PLAIN else base) + self._trees(name, matrix[name]))
+            for name in MEMBERS
+        }
+
+    def contributions(self, portrait: Portrait) -> FloatArray:
+        """What each feature adds to the estimate of trees alone, on the link's scale; shape (rows, features)."""
+        if not self._boosters or not len(portrait.standing):
+            return np.zeros((len(portrait.standing), len(self.feature_names)))
+        data = self._data(portrait.standing, np.zeros(len(portrait.standing)))
+        added = self._boosters[PLAIN].predict(data, pred_contribs=True)
+        return np.asarray(added[:, :-1], dtype=np.float64)
 
     def importances(self) -> pl.DataFrame:
-        """feature, gain (share of the total gain), largest first; no rows without trees."""
-        gain = self._booster.get_score(importance_type="total_gain") if self._booster else {}
+        """feature, gain (share of the total gain of all trees), largest first; no rows without trees."""
+        gain: dict[str, float] = {}
+        for booster in self._boosters.values():
+            for feature, value in booster.get_score(importance_type="total_gain").items():
+                gain[feature] = gain.get(feature, 0.0) + float(np.sum(value))
         frame = pl.DataFrame(
-            {"feature": list(gain), "gain": [float(np.sum(value)) for value in gain.values()]},
+            {"feature": list(gain), "gain": list(gain.values())},
             schema={"feature": pl.String, "gain": pl.Float64},
         )
         return frame.with_columns(pl.col("gain") / pl.col("gain").sum()).sort(
             ["gain", "feature"], descending=[True, False]
         )
 
-    def _settings(self) -> dict[str, str | int | float]:
+    def _train(
+        self, matrix: NDArray[np.float32], label: FloatArray, offset: FloatArray, rounds: int
+    ) -> xgb.Booster:
         params = self.params
-        return {
+        settings = {
             "objective": self.link.objective,
             "tree_method": "hist",
             "max_depth": params.max_depth,
@@ -178,34 +166,72 @@ class Correction:
             "reg_lambda": params.reg_lambda,
             "subsample": params.subsample,
             "colsample_bytree": params.colsample_bytree,
+            "max_delta_step": params.max_delta_step,
             "max_bin": params.max_bin,
             "nthread": params.n_threads,
             "seed": params.seed,
             "verbosity": 0,
         }
+        return xgb.train(settings, self._data(matrix, offset, label), rounds, verbose_eval=False)
 
-    def _levelled(self, rows: BoostingRows) -> FloatArray:
+    def _levelled(self, rows: BoostingRows, offset: FloatArray) -> FloatArray:
         """The offsets with each snapshot's own level added."""
-        offset = rows.offset.copy()
-        for number in np.unique(rows.snapshot):
-            inside = rows.snapshot == number
-            offset[inside] += self.link.level(rows.label[inside], rows.offset[inside])
-        return offset
+        levelled = offset.copy()
+        for number in np.unique(rows.portrait.snapshot):
+            inside = rows.portrait.snapshot == number
+            levelled[inside] += self.link.level(rows.label[inside], offset[inside])
+        return levelled
 
-    def _data(self, rows: BoostingRows) -> xgb.DMatrix:
+    def _data(
+        self, matrix: NDArray[np.float32], offset: FloatArray, label: FloatArray | None = None
+    ) -> xgb.DMatrix:
         return xgb.DMatrix(
-            rows.matrix,
-            label=rows.label,
-            base_margin=self._levelled(rows),
+            matrix,
+            label=label,
+            base_margin=offset,
             feature_names=list(self.feature_names),
             nthread=self.params.n_threads,
         )
 
-    def _trees(self, booster: xgb.Booster, matrix: NDArray[np.float32]) -> FloatArray:
-        data = xgb.DMatrix(
-            matrix,
-            base_margin=np.zeros(len(matrix)),
-            feature_names=list(self.feature_names),
-            nthread=self.params.n_threads,
-        )
-        return np.asarray(booster.predict(data, output_margin=True), dtype=np.float64)
+    def _trees(self, member: str, matrix: NDArray[np.float32]) -> FloatArray:
+        if not len(matrix):
+            return np.zeros(0)
+        data = self._data(matrix, np.zeros(len(matrix)))
+        return np.asarray(self._boosters[member].predict(data, output_margin=True), dtype=np.float64)
+
+
+def equal_weights(names: tuple[str, ...]) -> dict[str, float]:
+    """What is believed of members before any was seen at work: trees, where there are any, before bases."""
+    trusted = [name for name in names if name in MEMBERS] or list(names)
+    return {name: 1.0 / len(trusted) if name in trusted else 0.0 for name in names}
+
+
+def weigh(
+    estimates: Mapping[str, FloatArray], actual: FloatArray, link: Link, params: BoostingParams
+) -> dict[str, float]:
+    """Weights of the members' mean with the least loss on an outcome none of them has seen, its total taken out; held to
+    equal weights. They are 0 or more and add up to 1.
+    """
+    names = tuple(estimates)
+    prior = np.array(list(equal_weights(names).values()))
+    columns = np.column_stack([link.forward(estimates[name]) for name in names])
+
+    def cost(weights: FloatArray) -> float:
+        eta = columns @ weights
+        loss = link.loss(actual, link.inverse(eta + link.level(actual, eta)))
+        off = weights - prior
+        return loss + params.held_to_equal * float(off @ off)
+
+    shares = [
+        np.array(parts) / STEPS
+        for parts in itertools.product(range(STEPS + 1), repeat=len(names))
+        if sum(parts) == STEPS
+    ]
+    best = min([prior, *shares], key=cost)
+    return dict(zip(names, best.tolist(), strict=True))
+
+
+def mean_of(estimates: Mapping[str, FloatArray], weights: Mapping[str, float], link: Link) -> FloatArray:
+    """The members' weighted mean on the link's scale, as an estimate: one member that runs away does not take it along."""
+    eta = sum(weights[name] * link.forward(estimate) for name, estimate in estimates.items())
+    return link.inverse(np.asarray(eta))

@@ -12,22 +12,33 @@ from types import MappingProxyType
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
-from models.boosting import BoostingParams, BoostingRows, Correction, Link, snapshots
+from models.boosting import (
+    BoostingParams,
+    BoostingRows,
+    Ensemble,
+    Link,
+    equal_weights,
+    mean_of,
+    weigh,
+)
 from models.btyd import BgNbd, BtydParams
-from models.churn_rules import BaseRate, BgNbdChurn, ChurnEstimator, ParetoNbdChurn, RecencyRule, churned
+from models.churn_estimator import SHARED_FEATURES, ChurnEstimator, SurvivalCurve
+from models.churn_reasons import by_topic
+from models.churn_rules import BaseRate, BgNbdChurn, ParetoNbdChurn, RecencyRule, churned
 from models.evaluation.champion import Criterion
 from models.evaluation.intervals import Interval, Metric, bootstrap_interval
 from models.evaluation.metrics import auc, brier, expected_calibration_error, log_loss
 from models.evaluation.splits import time_split
-from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FeatureEncoder, FloatArray, numbers
+from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FloatArray, numbers
 from models.model import require
-from models.order_rates import FEATURES as RATE_FEATURES
-from models.order_rates import HORIZON_DAYS, OrderRates, labelled
+from models.order_rates import HORIZON_DAYS, OrderRates, labelled, newest
+from models.pareto_nbd import ParetoNbd
+from models.portrait import FEATURES as PORTRAIT_FEATURES
+from models.portrait import Painter
 
 BASE_BOUND = 0.002
 
@@ -63,78 +74,113 @@ def _logit_level(outcome: FloatArray, log_odds: FloatArray) -> float:
     return 0.5 * (low + high)
 
 
-RISK_LINK = Link("binary:logistic", expit, log_loss, _logit_level)
+RISK_LINK = Link("binary:logistic", logit, expit, log_loss, _logit_level)
+FURTHER = ("bg_nbd_p_no_order_90d", "pareto_nbd_p_no_order_90d", "p_alive")
 
 
 @dataclass(frozen=True)
 class ChurnParams:
-    """The base's parameters, the correction's, and how strongly calibration is held to the identity."""
+    """The bases' parameters, the trees', and how strongly calibration is held to the identity."""
 
     btyd: BtydParams = field(default_factory=BtydParams)
-    boosting: BoostingParams = field(default_factory=BoostingParams)
+    boosting: BoostingParams = field(default_factory=lambda: BoostingParams(min_child_weight=20.0))
     calibration_prior: float = 20.0
 
 
 class ChurnModel(ChurnEstimator):
-    """BG/NBD's chance of silence, corrected by XGBoost on everything known of the customer, then calibrated.
+    """The weighted mean of the chances of silence by BG/NBD, Pareto/NBD, and XGBoost on top of it and alone; calibrated.
 
-    The correction is of the log-odds, trained over each label's own horizon with the base of that horizon as
-    offset, and applied to the base of the horizon asked for. Rounds, the share of the correction applied, and the
-    calibration (Platt's slope of the log-odds) are chosen on the newest labelled snapshot with the past as it
-    stood then; with too few labels the base stands alone.
+    The trees are of log-odds, learnt over each label's own horizon, and stand on Pareto/NBD's log-odds of the horizon
+    asked for. The weights and the calibration (Platt's slope of the log-odds) are chosen on the newest labelled snapshot
+    with the past as it stood then; where that past has no labels the weights are equal. With too few labels the two
+    bases stand alone.
     """
 
     name = "churn_model"
-    features = tuple(dict.fromkeys((*CUSTOMER_FEATURES, *RATE_FEATURES)))
+    features = tuple(dict.fromkeys((*CUSTOMER_FEATURES, *PORTRAIT_FEATURES, *SHARED_FEATURES)))
 
     def __init__(self, params: ChurnParams | None = None) -> None:
         super().__init__()
         self.params = params or ChurnParams()
+        self.weights: dict[str, float] = {}
 
     def _learn(self, frame: pl.DataFrame) -> None:
+        self._fit_members(frame)
         split = time_split(frame)
-        self._fit_parts(frame)
-        if split is not None and split.n_labelled:
-            then = ChurnModel(self.params)
-            then._fit_parts(split.train)
-            later = then._rows(split.holdout)
-            log_odds = then.correction.choose(then._rows(labelled(split.train)), later)
-            self.correction.adopt(then.correction)
-            self.pivot = float(log_odds.mean())
-            self.slope = _platt(log_odds, later.label, self.params.calibration_prior)
-        self.correction.fit(self._rows(labelled(frame)))
+        if split is None or not split.n_labelled:
+            return
+        then = ChurnModel(self.params)
+        then._fit_members(split.train)
+        held, outcome = split.holdout, churned(split.holdout)
+        members = then._members(held, numbers(held, "horizon_days"))
+        if then.trees.is_active:
+            then.weights = weigh(members, outcome, RISK_LINK, self.params.boosting)
+            then._keep_share(newest(split.train))
+            if self.trees.is_active:
+                self.weights = then.weights
+                self._keep_share(newest(frame))
+        log_odds = then.shift + _log_odds(mean_of(members, then.weights, RISK_LINK))
+        self.pivot = float(log_odds.mean())
+        levelled = log_odds + _logit_level(outcome, log_odds)
+        self.slope = _platt(levelled, outcome, self.params.calibration_prior)
 
-    def _fit_parts(self, frame: pl.DataFrame) -> None:
-        """Everything but the trees and the calibration."""
-        self.rates = OrderRates(BgNbd(self.params.btyd)).fit(frame)
-        self.encoder = FeatureEncoder(self.name).fit(frame)
-        names = (*self.encoder.names, "base_p_no_order_90d", "p_alive")
-        self.correction = Correction(RISK_LINK, names, self.params.boosting)
+    def _fit_members(self, frame: pl.DataFrame) -> None:
+        """Everything but the choice of weights and the calibration."""
+        self.bg_nbd = OrderRates(BgNbd(self.params.btyd)).fit(frame)
+        self.pareto_nbd = OrderRates(ParetoNbd(self.params.btyd)).fit(frame)
+        now = newest(frame)
+        self.average = SurvivalCurve(lambda days: self.pareto_nbd.p_no_order(now, days))
+        self.painter = Painter(self.name, FURTHER).fit(frame, self._further(frame))
+        known = labelled(frame)
+        base = _log_odds(self.pareto_nbd.p_no_order(known, numbers(known, "horizon_days")))
+        rows = BoostingRows(self.painter.of_then(known, self._further(known)), churned(known), base)
+        self.trees = Ensemble(RISK_LINK, self.painter.names, self.params.boosting).fit(rows)
+        self.weights = equal_weights((BgNbd.name, ParetoNbd.name, *self.trees.members))
         self.slope, self.pivot = 1.0, 0.0
+        self._keep_share(now)
 
-    def _risk(self, frame: pl.DataFrame, days: float) -> FloatArray:
-        log_odds = self._base_log_odds(frame, days) + self.correction.predict(self._matrix(frame))
+    def _keep_share(self, now: pl.DataFrame) -> None:
+        """Trees tell who is at risk, not how many: set the shift at which the shop's mean risk is Pareto/NBD's."""
+        members = self._members(now, HORIZON_DAYS)
+        log_odds = _log_odds(mean_of(members, self.weights, RISK_LINK))
+        self.shift = _logit_level(members[ParetoNbd.name], log_odds) if len(log_odds) else 0.0
+
+    def _risk(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
+        log_odds = self.shift + _log_odds(mean_of(self._members(frame, days), self.weights, RISK_LINK))
         risk: FloatArray = expit(self.pivot + self.slope * (log_odds - self.pivot))
         return risk
 
-    def _base_log_odds(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
-        risk = np.clip(self.rates.p_no_order(frame, days), BASE_BOUND, 1.0 - BASE_BOUND)
-        log_odds: FloatArray = logit(risk)
-        return log_odds
+    def _reasons(self, frame: pl.DataFrame) -> dict[str, FloatArray]:
+        if not self.trees.is_active:
+            return super()._reasons(frame)
+        portrait = self.painter.of_now(frame, self._further(frame))
+        return by_topic(self.trees.contributions(portrait), self.painter.names)
 
-    def _rows(self, frame: pl.DataFrame) -> BoostingRows:
-        offset = self._base_log_odds(frame, numbers(frame, "horizon_days"))
-        return BoostingRows(self._matrix(frame), churned(frame), offset, *snapshots(frame))
+    def _members(self, frame: pl.DataFrame, days: float | FloatArray) -> dict[str, FloatArray]:
+        """P(no order) by each member."""
+        portrait = self.painter.of_now(frame, self._further(frame))
+        pareto_nbd = self.pareto_nbd.p_no_order(frame, days)
+        bases = {BgNbd.name: self.bg_nbd.p_no_order(frame, days), ParetoNbd.name: pareto_nbd}
+        return {
+            **{name: np.clip(risk, BASE_BOUND, 1.0 - BASE_BOUND) for name, risk in bases.items()},
+            **self.trees.estimates(portrait, _log_odds(pareto_nbd), _log_odds(self.average(days))),
+        }
 
-    def _matrix(self, frame: pl.DataFrame) -> NDArray[np.float32]:
+    def _further(self, frame: pl.DataFrame) -> FloatArray:
+        """The columns FURTHER."""
         bought = numbers(frame, "n_order_days") > 0
-        base = np.column_stack(
+        return np.column_stack(
             [
-                self.rates.p_no_order(frame, HORIZON_DAYS),
-                np.where(bought, self.rates.btyd.p_alive(frame), np.nan),
+                self.bg_nbd.p_no_order(frame, HORIZON_DAYS),
+                self.pareto_nbd.p_no_order(frame, HORIZON_DAYS),
+                np.where(bought, self.pareto_nbd.btyd.p_alive(frame), np.nan),
             ]
         )
-        return np.hstack([self.encoder.transform(frame), base.astype(np.float32)])
+
+
+def _log_odds(risk: FloatArray) -> FloatArray:
+    log_odds: FloatArray = logit(np.clip(risk, BASE_BOUND, 1.0 - BASE_BOUND))
+    return log_odds
 
 
 BASELINES: Mapping[str, type[ChurnEstimator]] = MappingProxyType(
@@ -150,7 +196,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 def match_outcome(predictions: pl.DataFrame, labels: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
     """(churned, churn_risk) of the labelled customers, in the order of the labels.
 
-    The predictions must be of the labels' horizon: `model.predict(frame, horizon_days=...)`. Raises ValueError if a
+    The predictions must be of the labels' horizon: `model.predict(frame, horizon_days)`. Raises ValueError if a
     labelled customer has no prediction, or one of another horizon.
     """
     require(labels, (*KEYS, *LABELS), "churn evaluation")
@@ -165,8 +211,7 @@ def match_outcome(predictions: pl.DataFrame, labels: pl.DataFrame) -> tuple[Floa
     if other.height:
         asked, predicted = other.row(0, named=True)["horizon_days"], other["horizon_days_predicted"][0]
         raise ValueError(
-            f"churn was predicted for {predicted} days and is judged on {asked}: "
-            f"call predict(frame, horizon_days={asked})"
+            f"churn was predicted for {predicted} days and is judged on {asked}: call predict(frame, {asked})"
         )
     return churned(joined), numbers(joined, "churn_risk")
 

@@ -1,15 +1,13 @@
 """Will the customer order again? The rules the churn model has to beat.
 
-Here: the frame every churn estimator shares, BaseRate, RecencyRule, BgNbdChurn. Not here: the learnt model
-and its evaluation (`churn`).
+Here: BaseRate, RecencyRule, BgNbdChurn, ParetoNbdChurn. Not here: the frame they share (`churn_estimator`), the learnt
+model and its evaluation (`churn`).
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -17,87 +15,13 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from models.btyd import BgNbd, BtydParams, BuyTillYouDie
-from models.features import KEYS, LABELS, FloatArray, numbers
-from models.model import NoParams, NotFittedError, require
-from models.order_rates import FEATURES as RATE_FEATURES
-from models.order_rates import HORIZON_DAYS, OrderRates, basis, labelled, newest, profiled
+from models.churn_estimator import SHARED_FEATURES, ChurnEstimator, SurvivalCurve
+from models.features import FloatArray, numbers
+from models.model import NoParams
+from models.order_rates import HORIZON_DAYS, OrderRates, labelled, newest
 from models.pareto_nbd import ParetoNbd
 
 MIN_GAP_DAYS = 1.0
-MIN_SURVIVAL = 1e-6
-KNOTS_DAYS = (1.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0)
-
-
-class ChurnEstimator(ABC):
-    """fit and predict of everything that answers "what is the chance of no order in the next days".
-
-    `fit(frame)`: as for `value_rules.ValueEstimator`. Labels of another horizon than the one asked for are carried
-    over as said by each estimator; without any label the estimate rests on the newest snapshot's own history.
-
-    `predict(frame, horizon_days=90)`: customer_id, as_of, horizon_days, churn_risk (0 to 1), basis. Rows keep their
-    order. Customers without orders get the chance that they do not order for the first time. Who does not allow
-    profiling is left out of training and gets the average of those who do.
-    """
-
-    name: ClassVar[str]
-    features: ClassVar[tuple[str, ...]]
-    params: Any
-
-    def __init__(self) -> None:
-        self._average: SurvivalCurve | None = None
-
-    def fit(self, frame: pl.DataFrame) -> Self:
-        """Learn from a training frame."""
-        require(frame, (*KEYS, *LABELS, *self.features), self.name)
-        allowed = frame.filter(profiled())
-        self._learn(allowed)
-        now = newest(allowed)
-        self._average = SurvivalCurve(lambda days: self._risk(now, days))
-        return self
-
-    def predict(self, frame: pl.DataFrame, horizon_days: int = HORIZON_DAYS) -> pl.DataFrame:
-        """One risk per row."""
-        require(frame, (*KEYS, *self.features), self.name)
-        if self._average is None:
-            raise NotFittedError(self.name)
-        risk = pl.Series("churn_risk", np.clip(self._risk(frame, horizon_days), 0.0, 1.0), dtype=pl.Float64)
-        return frame.select(
-            *KEYS,
-            pl.lit(horizon_days, dtype=pl.Int32).alias("horizon_days"),
-            pl.when(profiled()).then(risk).otherwise(pl.lit(self._average(horizon_days))).alias("churn_risk"),
-            basis(),
-        )
-
-    @abstractmethod
-    def _learn(self, frame: pl.DataFrame) -> None: ...
-
-    @abstractmethod
-    def _risk(self, frame: pl.DataFrame, days: float) -> FloatArray: ...
-
-
-class SurvivalCurve:
-    """The share of a population without an order, by the days that have passed: known at knots, between them the
-    cumulative hazard is a power of time.
-    """
-
-    def __init__(self, risk_after: Callable[[float], FloatArray]) -> None:
-        self.cumulative_hazard = np.array([self._hazard(risk_after(days)) for days in KNOTS_DAYS])
-
-    def __call__(self, days: float) -> float:
-        """The share without an order after `days`."""
-        log_hazard = np.interp(np.log(days), np.log(KNOTS_DAYS), np.log(self.cumulative_hazard))
-        return float(np.exp(-np.exp(log_hazard)))
-
-    def carry(self, risk: FloatArray, from_days: float, to_days: float) -> FloatArray:
-        """P(no order) of one window from that of another, each customer's hazard growing as the population's."""
-        power = np.log(self(to_days)) / np.log(self(from_days))
-        carried: FloatArray = np.clip(risk, MIN_SURVIVAL, 1.0) ** power
-        return carried
-
-    @staticmethod
-    def _hazard(risk: FloatArray) -> float:
-        mean = float(risk.mean()) if len(risk) else 0.5
-        return float(-np.log(np.clip(mean, MIN_SURVIVAL, 1.0 - MIN_SURVIVAL)))
 
 
 def churned(frame: pl.DataFrame) -> FloatArray:
@@ -117,7 +41,7 @@ class BaseRate(ChurnEstimator):
     """
 
     name = "base_rate"
-    features = RATE_FEATURES
+    features = SHARED_FEATURES
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,12 +52,12 @@ class BaseRate(ChurnEstimator):
         self.curve = SurvivalCurve(lambda days: rates.p_no_order(now, days))
         if outcome.is_empty():
             self.horizon = float(HORIZON_DAYS)
-            self.share = self.curve(HORIZON_DAYS)
+            self.share = float(self.curve(HORIZON_DAYS))
         else:
             self.horizon = mean_horizon(outcome)
             self.share = float((churned(outcome).sum() + 0.5) / (outcome.height + 1.0))
 
-    def _risk(self, frame: pl.DataFrame, days: float) -> FloatArray:
+    def _risk(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
         return self.curve.carry(np.full(frame.height, self.share), self.horizon, days)
 
 
@@ -146,16 +70,13 @@ class RecencyRule(ChurnEstimator):
     """
 
     name = "recency_rule"
-    features = tuple(dict.fromkeys((*BaseRate.features, "days_since_last_order", "mean_gap_days")))
+    features = SHARED_FEATURES
 
     def __init__(self) -> None:
         super().__init__()
         self.params = NoParams()
 
     def _learn(self, frame: pl.DataFrame) -> None:
-        gaps = numbers(newest(frame), "mean_gap_days")
-        known = gaps[gaps > 0]
-        self.typical_gap = float(np.median(known)) if len(known) else float(HORIZON_DAYS)
         self.base = BaseRate()
         self.base._learn(frame)
         outcome = labelled(frame)
@@ -166,7 +87,7 @@ class RecencyRule(ChurnEstimator):
             with threadpool_limits(limits=1):
                 self.curve = LogisticRegression(max_iter=500).fit(self._inputs(outcome), gone)
 
-    def _risk(self, frame: pl.DataFrame, days: float) -> FloatArray:
+    def _risk(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
         if not frame.height:
             return np.zeros(0)
         if self.curve is not None:
@@ -177,7 +98,7 @@ class RecencyRule(ChurnEstimator):
 
     def _silence(self, frame: pl.DataFrame) -> tuple[FloatArray, FloatArray, FloatArray]:
         bought = (numbers(frame, "n_order_days") > 0).astype(np.float64)
-        gap = np.nan_to_num(numbers(frame, "mean_gap_days"), nan=self.typical_gap)
+        gap = np.nan_to_num(numbers(frame, "mean_gap_days"), nan=self.usual_gap)
         silence = np.nan_to_num(numbers(frame, "days_since_last_order"))
         return np.maximum(silence, 0.0), np.maximum(gap, MIN_GAP_DAYS), bought
 
@@ -207,7 +128,7 @@ class BtydChurn(ChurnEstimator):
     loss.
     """
 
-    features = RATE_FEATURES
+    features = SHARED_FEATURES
     btyd: ClassVar[type[BuyTillYouDie]]
 
     def __init__(self, params: BtydChurnParams | None = None) -> None:
@@ -217,7 +138,7 @@ class BtydChurn(ChurnEstimator):
     def _learn(self, frame: pl.DataFrame) -> None:
         self.rates = OrderRates(self.btyd(self.params.btyd)).fit(frame)
 
-    def _risk(self, frame: pl.DataFrame, days: float) -> FloatArray:
+    def _risk(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
         return self.rates.p_no_order(frame, days)
 
 

@@ -6,6 +6,7 @@ here: what else is known of a customer (`value`, `churn` correct the base by it)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
@@ -28,6 +29,7 @@ FEATURES = (
     "has_behaviour",
 )
 
+KNOTS_DAYS = (1.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0, 730.0)
 TENURE_EDGES_DAYS = (7.0, 30.0, 90.0, 180.0)
 # One order in a thousand days of waiting: what is believed of prospects before any was seen.
 PRIOR_EVENTS, PRIOR_DAYS = 1.0, 1000.0
@@ -117,6 +119,29 @@ class OrderRates:
         bought = numbers(frame, "n_order_days") > 0
         none: FloatArray = np.where(bought, self.btyd.p_no_order(frame, days), prospects)
         return none
+
+
+class PopulationCurve:
+    """A population's mean of something that grows with the days ahead: known at knots, between them a power of time."""
+
+    def __init__(self, means: FloatArray) -> None:
+        self.means = means
+
+    @classmethod
+    def of(cls, after: Callable[[float], FloatArray]) -> Self:
+        """From `after(days)`, one value above 0 per customer; 1 per 90 days where there is none."""
+        values = [after(days) for days in KNOTS_DAYS]
+        means = [
+            float(v.mean()) if len(v) else days / HORIZON_DAYS
+            for v, days in zip(values, KNOTS_DAYS, strict=True)
+        ]
+        return cls(np.array(means))
+
+    def __call__(self, days: float | FloatArray) -> FloatArray:
+        """The mean after `days`."""
+        at = np.interp(np.log(days), np.log(KNOTS_DAYS), np.log(self.means))
+        mean: FloatArray = np.exp(at)
+        return mean
 
 
 def _tenure_band(frame: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

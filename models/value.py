@@ -12,9 +12,17 @@ from types import MappingProxyType
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from models.boosting import BoostingParams, BoostingRows, Correction, Link, snapshots
+from models.boosting import (
+    BoostingParams,
+    BoostingRows,
+    Ensemble,
+    Link,
+    equal_weights,
+    mean_of,
+    weigh,
+)
+from models.btyd import BgNbd
 from models.evaluation.champion import Criterion
 from models.evaluation.intervals import Interval, Metric, bootstrap_interval
 from models.evaluation.metrics import (
@@ -26,11 +34,14 @@ from models.evaluation.metrics import (
     tweedie_deviance,
 )
 from models.evaluation.splits import time_split
-from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FeatureEncoder, FloatArray, numbers
+from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FloatArray, numbers
 from models.model import require
-from models.order_rates import HORIZON_DAYS, labelled
+from models.order_rates import HORIZON_DAYS, OrderRates, PopulationCurve, labelled, newest
+from models.portrait import FEATURES as PORTRAIT_FEATURES
+from models.portrait import Painter
 from models.value_estimator import ValueEstimator
 from models.value_rules import BgNbdValue, BtydValueParams, MeanValue, ParetoNbdValue, RecentSpend
+from models.value_spread import Outcome
 
 FLOOR_ORDERS = 1e-3
 FLOOR_MARGIN_SHARE = 0.01
@@ -42,105 +53,170 @@ def _log_level(label: FloatArray, offset: FloatArray) -> float:
     return float(np.log((label.sum() + 1.0) / (np.exp(offset).sum() + 1.0)))
 
 
-ORDERS_LINK = Link("count:poisson", np.exp, poisson_deviance, _log_level)
-MARGIN_LINK = Link("reg:tweedie", np.exp, tweedie_deviance, _log_level)
+ORDERS, MARGIN = KINDS = ("orders", "margin")
+LINKS: Mapping[str, Link] = MappingProxyType(
+    {
+        ORDERS: Link("count:poisson", np.log, np.exp, poisson_deviance, _log_level),
+        MARGIN: Link("reg:tweedie", np.log, np.exp, tweedie_deviance, _log_level),
+    }
+)
+FURTHER = ("bg_nbd_orders_90d", "pareto_nbd_orders_90d", "margin_per_order", "p_alive", "p_no_order_90d")
+MAX_RATIO = 10.0
 
 
 @dataclass(frozen=True)
 class ValueParams:
-    """The base's parameters and the correction's."""
+    """The bases' parameters and the trees'."""
 
     base: BtydValueParams = field(default_factory=BtydValueParams)
     boosting: BoostingParams = field(default_factory=BoostingParams)
 
 
 class ValueModel(ValueEstimator):
-    """BG/NBD value, corrected by XGBoost on everything known of the customer.
+    """The weighted mean of BG/NBD, Pareto/NBD, and XGBoost on top of Pareto/NBD and alone.
 
-    Two corrections multiply the base: one of order days (Poisson), one of margin (Tweedie), both trained over
-    each label's own horizon with the base of that horizon as offset. How many rounds, and what share of the
-    correction is applied, is chosen on the newest labelled snapshot with the past as it stood then; with too
-    few labels the base stands alone.
+    Trees of order days (Poisson) and of margin (Tweedie) learn over each label's own horizon, and stand on what
+    Pareto/NBD expects of the days that are asked for. The weights are chosen on the newest labelled snapshot with the
+    past as it stood then, held to equal shares of the trees; where that past has no labels they are equal. With too few
+    labels the two bases stand alone.
     """
 
     name = "value_model"
-    features = tuple(dict.fromkeys((*CUSTOMER_FEATURES, *BgNbdValue.features)))
+    features = tuple(dict.fromkeys((*CUSTOMER_FEATURES, *PORTRAIT_FEATURES, *ParetoNbdValue.features)))
 
     def __init__(self, params: ValueParams | None = None) -> None:
         super().__init__()
         self.params = params or ValueParams()
 
     def _learn(self, frame: pl.DataFrame) -> None:
+        self._fit_members(frame)
+        self._seen: Outcome | None = None
         split = time_split(frame)
-        self._fit_parts(frame)
-        if split is not None and split.n_labelled:
-            then = ValueModel(self.params)
-            then._fit_parts(split.train)
-            past, later = labelled(split.train), split.holdout
-            then.orders_correction.choose(then._orders_rows(past), then._orders_rows(later))
-            then.margin_correction.choose(then._margin_rows(past), then._margin_rows(later))
-            self.orders_correction.adopt(then.orders_correction)
-            self.margin_correction.adopt(then.margin_correction)
-        outcome = labelled(frame)
-        self.orders_correction.fit(self._orders_rows(outcome))
-        self.margin_correction.fit(self._margin_rows(outcome))
+        if split is None:
+            return
+        then = ValueModel(self.params)
+        then._fit_members(split.train)
+        held = split.holdout
+        members = then._members(held, numbers(held, "horizon_days"))
+        actual = {ORDERS: numbers(held, "orders"), MARGIN: then._margin_label(held)}
+        for kind in KINDS:
+            if then.trees[kind].is_active:
+                weights = weigh(members[kind], actual[kind], LINKS[kind], self.params.boosting)
+                then.weights[kind] = weights
+                if self.trees[kind].is_active:
+                    self.weights[kind] = weights
+        then._keep_totals(newest(split.train))
+        self._keep_totals(newest(frame))
+        self._seen = Outcome.of(held, *then._blend(members))
 
-    def _fit_parts(self, frame: pl.DataFrame) -> None:
-        """Everything but the trees."""
-        self.base = BgNbdValue(self.params.base)
+    def _held_out(self, frame: pl.DataFrame) -> Outcome | None:
+        return self._seen
+
+    def _fit_members(self, frame: pl.DataFrame) -> None:
+        """Everything but the choice of weights."""
+        self.base = ParetoNbdValue(self.params.base)
         self.base._learn(frame)
-        self.encoder = FeatureEncoder(self.name).fit(frame)
-        names = (*self.encoder.names, "base_orders_90d", "base_margin_per_order", "p_alive")
-        self.orders_correction = Correction(ORDERS_LINK, names, self.params.boosting)
-        self.margin_correction = Correction(MARGIN_LINK, names, self.params.boosting)
-        self.currency_scale = self.base.spend.population_mean or 1.0
+        self.unit = self.base.spend.population_mean or 1.0
+        self.bg_nbd = OrderRates(BgNbd(self.params.base.btyd)).fit(frame)
+        now = newest(frame)
+        self.averages = {kind: self._average_of(now, kind) for kind in KINDS}
+        self.painter = Painter(self.name, FURTHER).fit(frame, self._further(frame))
+        known = labelled(frame)
+        portrait = self.painter.of_then(known, self._further(known))
+        base = self._base(known, numbers(known, "horizon_days"))
+        labels = {ORDERS: numbers(known, "orders"), MARGIN: self._margin_label(known)}
+        self.trees = {
+            kind: Ensemble(LINKS[kind], self.painter.names, self.params.boosting).fit(
+                BoostingRows(portrait, labels[kind], np.log(base[kind]))
+            )
+            for kind in KINDS
+        }
+        bases = (BgNbd.name, self.base.btyd.name)
+        self.weights = {kind: equal_weights((*bases, *self.trees[kind].members)) for kind in KINDS}
+        self._keep_totals(now)
+
+    def _average_of(self, now: pl.DataFrame, kind: str) -> PopulationCurve:
+        return PopulationCurve.of(lambda days: self._base(now, days)[kind])
 
     def _expect(self, frame: pl.DataFrame, days: float | FloatArray) -> tuple[FloatArray, FloatArray]:
-        matrix = self._matrix(frame)
-        base = self._base_orders(frame, days)
-        orders = base * np.exp(self.orders_correction.predict(matrix))
-        margin = base * self._base_margin(frame) * np.exp(self.margin_correction.predict(matrix))
-        if self.base.spend.population_mean == 0.0:
-            margin = np.zeros(frame.height)
-        return orders, margin
+        return self._blend(self._members(frame, days))
 
-    def _base_orders(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
-        floor = FLOOR_ORDERS * days / HORIZON_DAYS
-        base: FloatArray = np.maximum(self.base.rates.expected_orders(frame, days), floor)
-        return base
+    def _p_no_order(self, frame: pl.DataFrame, days: FloatArray) -> FloatArray:
+        """Pareto/NBD's, its hazard scaled to the orders that the whole model expects of 90 days."""
+        if not frame.height:
+            return np.zeros(0)
+        expected = self._expect(frame, HORIZON_DAYS)[0]
+        ratio = np.clip(expected / self._base(frame, HORIZON_DAYS)[ORDERS], 1.0 / MAX_RATIO, MAX_RATIO)
+        scaled: FloatArray = self.base.rates.p_no_order(frame, days) ** ratio
+        return scaled
 
-    def _base_margin(self, frame: pl.DataFrame) -> FloatArray:
-        floor = FLOOR_MARGIN_SHARE * self.currency_scale
-        base: FloatArray = np.maximum(self.base.margin_per_order(frame), floor)
-        return base
-
-    def _orders_rows(self, frame: pl.DataFrame) -> BoostingRows:
-        base = self._base_orders(frame, numbers(frame, "horizon_days"))
-        return BoostingRows(self._matrix(frame), numbers(frame, "orders"), np.log(base), *snapshots(frame))
-
-    def _margin_rows(self, frame: pl.DataFrame) -> BoostingRows:
-        """In units of the shop's mean margin per order, so that regularisation means the same in every
-        currency.
-        """
-        base = self._base_orders(frame, numbers(frame, "horizon_days")) * self._base_margin(frame)
-        label = np.maximum(np.nan_to_num(numbers(frame, "margin")), 0.0)
-        return BoostingRows(
-            self._matrix(frame),
-            label / self.currency_scale,
-            np.log(base / self.currency_scale),
-            *snapshots(frame),
+    def _blend(self, members: Mapping[str, Mapping[str, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+        orders, margin = (
+            mean_of(members[kind], self.weights[kind], LINKS[kind]) * self.level[kind] for kind in KINDS
         )
+        earns = self.base.spend.population_mean > 0
+        return orders, margin * self.unit if earns else np.zeros(len(margin))
 
-    def _matrix(self, frame: pl.DataFrame) -> NDArray[np.float32]:
+    def _keep_totals(self, now: pl.DataFrame) -> None:
+        """A mean of logarithms is below the mean: set the level at which the shop's total is the members' mean total."""
+        members = self._members(now, HORIZON_DAYS)
+        self.level = {
+            kind: _ratio(
+                sum(float(members[kind][name].sum()) * weight for name, weight in self.weights[kind].items()),
+                float(mean_of(members[kind], self.weights[kind], LINKS[kind]).sum()),
+            )
+            for kind in KINDS
+        }
+
+    def _members(self, frame: pl.DataFrame, days: float | FloatArray) -> dict[str, dict[str, FloatArray]]:
+        """By kind and member: expected orders, and expected margin in units of the shop's mean margin per order."""
+        portrait = self.painter.of_now(frame, self._further(frame))
+        base = self._base(frame, days)
+        bg_nbd = np.maximum(self.bg_nbd.expected_orders(frame, days), _floor(days))
+        bases = {ORDERS: bg_nbd, MARGIN: bg_nbd * self._margin_per_order(frame)}
+        return {
+            kind: {
+                BgNbd.name: bases[kind],
+                self.base.btyd.name: base[kind],
+                **self.trees[kind].estimates(portrait, np.log(base[kind]), np.log(self.averages[kind](days))),
+            }
+            for kind in KINDS
+        }
+
+    def _base(self, frame: pl.DataFrame, days: float | FloatArray) -> dict[str, FloatArray]:
+        """Pareto/NBD's estimate by kind, above 0."""
+        orders = np.maximum(self.base.rates.expected_orders(frame, days), _floor(days))
+        return {ORDERS: orders, MARGIN: orders * self._margin_per_order(frame)}
+
+    def _margin_per_order(self, frame: pl.DataFrame) -> FloatArray:
+        """In units of the shop's mean, so that regularisation means the same in every currency."""
+        per_order: FloatArray = np.maximum(self.base.margin_per_order(frame) / self.unit, FLOOR_MARGIN_SHARE)
+        return per_order
+
+    def _margin_label(self, frame: pl.DataFrame) -> FloatArray:
+        label: FloatArray = np.maximum(np.nan_to_num(numbers(frame, "margin")), 0.0) / self.unit
+        return label
+
+    def _further(self, frame: pl.DataFrame) -> FloatArray:
+        """The columns FURTHER."""
         bought = numbers(frame, "n_order_days") > 0
-        base = np.column_stack(
+        return np.column_stack(
             [
+                self.bg_nbd.expected_orders(frame, HORIZON_DAYS),
                 self.base.rates.expected_orders(frame, HORIZON_DAYS),
-                self.base.margin_per_order(frame),
+                self.base.margin_per_order(frame) / self.unit,
                 np.where(bought, self.base.rates.btyd.p_alive(frame), np.nan),
+                self.base.rates.p_no_order(frame, HORIZON_DAYS),
             ]
         )
-        return np.hstack([self.encoder.transform(frame), base.astype(np.float32)])
+
+
+def _ratio(total: float, other: float) -> float:
+    return total / other if other > 0 else 1.0
+
+
+def _floor(days: float | FloatArray) -> float | FloatArray:
+    return FLOOR_ORDERS * days / HORIZON_DAYS
 
 
 BASELINES: Mapping[str, type[ValueEstimator]] = MappingProxyType(

@@ -74,10 +74,10 @@ class Spread:
         """Learnt from forecasts and what came; nothing is learnt from fewer than 100 customers."""
         spread = cls()
         if outcome is not None and len(outcome.orders) >= MIN_ROWS:
-            spread._orders = _bands(outcome.expected_orders, outcome.expected_orders, outcome.orders, _whole)
-            spread._margin = _bands(
-                outcome.expected_orders, outcome.expected_margin, outcome.margin, _as_it_is
-            )
+            orders = _levelled(outcome.expected_orders, outcome.orders)
+            margin = _levelled(outcome.expected_margin, outcome.margin)
+            spread._orders = _bands(orders, orders, outcome.orders, _whole)
+            spread._margin = _bands(orders, margin, outcome.margin, _as_it_is)
         return spread
 
     def orders(self, expected: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -103,6 +103,12 @@ def _prior(expected: FloatArray) -> tuple[FloatArray, FloatArray]:
     tail = (1.0 - LEVEL) / 2.0
     low, high = (np.asarray(nbinom.ppf(q, PRIOR_SIZE, share), dtype=np.float64) for q in (tail, 1.0 - tail))
     return low, high
+
+
+def _levelled(expected: FloatArray, actual: FloatArray) -> FloatArray:
+    """With the total of what came: whether all forecasts of one season were too high says nothing of the next one's."""
+    total = float(actual.sum())
+    return expected * (total / float(expected.sum())) if total > 0 and expected.sum() > 0 else expected
 
 
 def _whole(values: FloatArray) -> FloatArray:

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from benchmarks.evaluate.orders import features, labels, training_frame
 from benchmarks.evaluate.plain_xgboost import PlainXgboost
 from models.churn import ChurnModel
-from models.churn_rules import BaseRate, BgNbdChurn, ChurnEstimator, ParetoNbdChurn, RecencyRule
+from models.churn_estimator import ChurnEstimator
+from models.churn_rules import BaseRate, BgNbdChurn, ParetoNbdChurn, RecencyRule
 from models.evaluation.intervals import bootstrap_interval
 from models.evaluation.metrics import (
     auc,
@@ -79,7 +80,7 @@ def contest(shop: Shop) -> tuple[pl.DataFrame, dict[str, Figure]]:
         value = make_value().fit(training)
         ahead = value.forecast(now, shop.holdout_days)
         if make_churn is not None:
-            churn = make_churn().fit(training).predict(now, horizon_days=shop.holdout_days)
+            churn = make_churn().fit(training).predict(now, shop.holdout_days)
             risks[method] = numbers(churn, "churn_risk")
         elif isinstance(value, PlainXgboost):
             risks[method] = value.churn_risk(now)

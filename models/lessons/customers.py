@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from models import churn, value
 from models.churn import ChurnModel
-from models.churn_rules import ChurnEstimator
+from models.churn_estimator import ChurnEstimator
 from models.evaluation.champion import Criterion
 from models.evaluation.contest import Answer
 from models.evaluation.plots import calibration_plot, comparison_plot, lift_plot
@@ -83,7 +83,7 @@ def _predict_churn(model: Model, holdout: pl.DataFrame) -> pl.DataFrame:
     """Over the labels' own horizon: a chance over 90 days cannot be carried over to another."""
     if not isinstance(model, ChurnEstimator):
         raise TypeError(f"{model.name} is no churn model")
-    return model.predict(holdout.drop(LABEL_COLUMNS), horizon_days=int(holdout["horizon_days"][0]))
+    return model.predict(holdout.drop(LABEL_COLUMNS), int(holdout["horizon_days"][0]))
 
 
 def _match_margin(predictions: pl.DataFrame, labels: pl.DataFrame) -> tuple[FloatArray, FloatArray]:

@@ -57,13 +57,19 @@ class World:
             mean_gap_days=pl.col("day").diff().mean(),
             margin_total=pl.col("margin").sum(),
             margin_365d=pl.col("margin").filter(age <= 365).sum(),
+            n_orders_30d=(age <= 30).sum(),
             n_orders_90d=(age <= 90).sum(),
+            n_orders_180d=(age <= 180).sum(),
             n_orders_365d=(age <= 365).sum(),
+            order_days_decayed_fast=(0.5 ** (age / 30)).sum(),
+            order_days_decayed_slow=(0.5 ** (age / 90)).sum(),
         )
         people = pl.DataFrame(
             {"n": np.arange(len(self.ids)), "customer_id": self.ids, "since": self.signed_up}
         )
-        counts = ["n_order_days", "margin_total", "margin_365d", "n_orders_90d", "n_orders_365d"]
+        counts = [
+            column for column in history.columns if column not in ("n", "first", "last", "mean_gap_days")
+        ]
         frame = (
             people.join(history, on="n", how="left", maintain_order="left")
             .with_columns(pl.col(counts).fill_null(0))

@@ -13,7 +13,9 @@ from customer_frames import World
 
 from models import churn
 from models.churn import ChurnModel, churn_intervals, evaluate_churn
-from models.churn_rules import BaseRate, RecencyRule, SurvivalCurve
+from models.churn_estimator import Rhythm, SurvivalCurve
+from models.churn_reasons import NOTHING_UNUSUAL, reasons
+from models.churn_rules import BaseRate, RecencyRule
 from models.evaluation.champion import beats, elect
 
 AS_OF = date(2025, 9, 1)
@@ -84,7 +86,7 @@ def test_labels_of_thirty_days_are_carried_to_ninety(make: type, world: World) -
 @every_estimator
 def test_longer_silence_is_less_likely(make: type, world: World, training: pl.DataFrame) -> None:
     model, now = make().fit(training), world.features(AS_OF).with_columns(has_behaviour=pl.lit(True))
-    risks = [model.predict(now, horizon_days=days)["churn_risk"] for days in (7, 30, 90, 180)]
+    risks = [model.predict(now, days)["churn_risk"] for days in (7, 30, 90, 180)]
     for sooner, later in itertools.pairwise(risks):
         assert (later <= sooner + 1e-9).all()
 
@@ -92,9 +94,9 @@ def test_longer_silence_is_less_likely(make: type, world: World, training: pl.Da
 def test_a_risk_is_judged_on_its_own_horizon(world: World, training: pl.DataFrame) -> None:
     model, now = ChurnModel().fit(training), world.features(AS_OF)
     month = world.labels(AS_OF, 30)
-    figures = evaluate_churn(model.predict(now, horizon_days=30), month)
+    figures = evaluate_churn(model.predict(now, 30), month)
     assert figures["ece"] < 0.06
-    with pytest.raises(ValueError, match=r"predicted for 90 days and is judged on 30.*horizon_days=30"):
+    with pytest.raises(ValueError, match=r"predicted for 90 days and is judged on 30.*, 30"):
         evaluate_churn(model.predict(now), month)
 
 
@@ -176,3 +178,60 @@ def test_intervals_and_missing_customers(world: World, predictions: dict[str, pl
         assert interval.low < figures[name] < interval.high
     with pytest.raises(ValueError, match="no churn prediction"):
         evaluate_churn(predictions["churn_model"].tail(-1), then)
+
+
+def test_a_horizon_may_follow_the_customers_own_rhythm(world: World, training: pl.DataFrame) -> None:
+    model, now = ChurnModel().fit(training), world.features(AS_OF)
+    result = model.predict(now, Rhythm(gaps=2.0, at_least=10, at_most=200))
+    gaps = now["mean_gap_days"]
+    for gap, days in zip(gaps, result["horizon_days"], strict=True):
+        asked = 2.0 * (model.usual_gap if gap is None else gap)
+        assert days == int(np.clip(np.ceil(asked), 10, 200))
+    same = model.predict(now, 200).filter(result["horizon_days"] == 200)
+    assert same["churn_risk"].to_list() == pytest.approx(
+        result.filter(pl.col("horizon_days") == 200)["churn_risk"].to_list()
+    )
+
+
+@every_estimator
+def test_everyone_is_told_one_to_three_reasons_that_are_true(
+    make: type, world: World, predictions: dict[str, pl.DataFrame]
+) -> None:
+    now = world.features(AS_OF)
+    told = now.join(predictions[make.name], on="customer_id")
+    assert told["reasons"].list.len().is_between(1, 3).all()
+    assert (told["reasons"].list.n_unique() == told["reasons"].list.len()).all()
+    singles = told.filter(pl.col("reasons").list.contains("one order so far"))
+    assert singles.height > 0
+    assert (singles["n_order_days"] == 1).all()
+    silent = told.filter((pl.col("days_since_last_order") > 300) & (pl.col("mean_gap_days") < 30))
+    assert silent["reasons"].list.join("; ").str.contains("no order for .* times the usual gap").mean() > 0.9
+
+
+def test_reasons_by_hand() -> None:
+    frame = (
+        World(20, seed=1)
+        .features(AS_OF)
+        .head(3)
+        .with_columns(
+            n_order_days=pl.Series([5, 1, 5]),
+            days_since_last_order=pl.Series([40.0, 100.0, 2.0]),
+            mean_gap_days=pl.Series([10.0, None, 10.0]),
+        )
+    )
+    weights = {"silence": np.array([1.0, 0.5, 0.3]), "few orders": np.array([0.2, 0.8, 0.1])}
+    assert reasons(frame, weights, usual_gap=30.0).to_list() == [
+        ["no order for 4.0 times the usual gap"],
+        ["one order so far", "no order for 100 days"],
+        [NOTHING_UNUSUAL],
+    ]
+
+
+def test_who_has_lapsed_may_come_back(world: World, predictions: dict[str, pl.DataFrame]) -> None:
+    told = world.features(AS_OF).join(predictions["churn_model"], on="customer_id")
+    lapsed = told.filter(pl.col("reactivation_chance").is_not_null())
+    assert 0 < lapsed.height < told.height
+    assert (lapsed["days_since_last_order"] > 180).all()
+    assert (lapsed["reactivation_chance"] + lapsed["churn_risk"]).to_list() == pytest.approx(
+        [1.0] * lapsed.height
+    )

@@ -116,7 +116,7 @@ CASES = [
         _customers_now,
         ("customer_id", "as_of"),
         "lifecycle_stage",
-        unknowable=("expected_next_order_days",),
+        unknowable=("expected_next_order_days", "reactivation_chance"),
     )
     for model in CUSTOMER_MODELS
 ]

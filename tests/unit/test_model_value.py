@@ -17,7 +17,7 @@ from models.btyd import BgNbd
 from models.evaluation.metrics import total_ratio
 from models.order_rates import OrderRates
 from models.value import ValueModel, ValueParams, evaluate_value, value_intervals
-from models.value_rules import BgNbdValue, MeanValue, RecentSpend
+from models.value_rules import BgNbdValue, MeanValue, ParetoNbdValue, RecentSpend
 
 AS_OF = date(2025, 9, 1)
 ESTIMATES = ["expected_orders_90d", "expected_margin_90d", "lifetime_value"]
@@ -44,7 +44,7 @@ def test_it_ranks_better_than_every_rule_where_there_is_more_to_know(
     world: World, training: pl.DataFrame, fitted: ValueModel
 ) -> None:
     now, then = world.features(AS_OF), world.labels(AS_OF, 90)
-    assert fitted.orders_correction.is_active
+    assert fitted.trees["orders"].is_active
     model = evaluate_value(fitted.forecast(now, 90), then)
     rules = {
         name: evaluate_value(rule().fit(training).forecast(now, 90), then)
@@ -154,13 +154,46 @@ def test_a_shop_that_earns_nothing_is_worth_nothing(training: pl.DataFrame, worl
     assert result["expected_orders_90d"].sum() > 0
 
 
-def test_with_few_rows_the_model_is_its_base(world: World) -> None:
+def test_with_few_rows_the_model_is_the_mean_of_its_bases(world: World) -> None:
     frame = world.training(AS_OF, n_snapshots=2)
     cautious = ValueModel(ValueParams(boosting=BoostingParams(min_rows=10**6))).fit(frame)
-    base = BgNbdValue().fit(frame)
     now = world.features(AS_OF).filter(pl.col("n_order_days") > 0)
-    ratio = cautious.predict(now)["expected_orders_90d"] - base.predict(now)["expected_orders_90d"]
-    assert ratio.abs().max() <= value.FLOOR_ORDERS
+    bases = [
+        rule().fit(frame).predict(now)["expected_orders_90d"].to_numpy()
+        for rule in (BgNbdValue, ParetoNbdValue)
+    ]
+    between = np.clip(
+        cautious.predict(now)["expected_orders_90d"], *np.sort(bases, axis=0) * [[0.97], [1.03]]
+    )
+    off = cautious.predict(now)["expected_orders_90d"] - between
+    assert off.abs().max() <= 2 * value.FLOOR_ORDERS
+
+
+def test_intervals_hold_four_customers_in_five(world: World, training: pl.DataFrame) -> None:
+    now, then = world.features(AS_OF), world.labels(AS_OF, 90)
+    for make in EVERY:
+        figures = evaluate_value(make().fit(training).forecast(now, 90), then)
+        assert 0.7 < figures["count_coverage"] < 0.95, make.name
+        assert 0.7 < figures["margin_coverage"] < 0.95, make.name
+
+
+def test_what_he_was_worth_and_will_be_add_up(world: World, fitted: ValueModel) -> None:
+    now = world.features(AS_OF)
+    result = fitted.predict(now)
+    assert result["historic_value"].to_list() == pytest.approx(now["margin_total"].to_list())
+    assert (result["total_value"] - result["historic_value"]).to_list() == pytest.approx(
+        result["lifetime_value"].to_list(), abs=1e-6
+    )
+
+
+def test_the_next_order_is_expected_sooner_of_who_orders_more(world: World, fitted: ValueModel) -> None:
+    result = fitted.predict(world.features(AS_OF))
+    wait = result["expected_next_order_days"]
+    assert wait.drop_nulls().is_between(1, 730).all()
+    busy, idle = result["expected_orders_90d"] > 3, result["expected_orders_90d"] < 0.02
+    assert wait.filter(busy).null_count() < 0.05 * busy.sum()
+    assert wait.filter(busy).median() < 45
+    assert wait.filter(idle).null_count() > 0.9 * idle.sum()
 
 
 def test_mean_value_by_hand(training: pl.DataFrame) -> None:
@@ -209,6 +242,6 @@ def test_intervals_enclose_the_estimate(world: World, fitted: ValueModel) -> Non
 
 
 def test_what_the_trees_use_is_told(fitted: ValueModel) -> None:
-    gains = fitted.orders_correction.importances()
+    gains = fitted.trees["orders"].importances()
     assert gains["gain"].sum() == pytest.approx(1.0)
     assert "n_sessions_30d" in gains.head(5)["feature"].to_list()
