@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from models.boosting import BoostingParams, BoostingRows, Correction, Link
-from models.btyd import BgNbdParams
+from models.btyd import BtydParams
 from models.evaluation.champion import Criterion
 from models.evaluation.metrics import auc, expected_calibration_error, log_loss
 from models.features import KEYS, FloatArray
@@ -54,7 +54,7 @@ LINK = Link("binary:logistic", expit, log_loss, _level)
 class PropensityParams:
     """Parameters of the customers' order rates and of the correction."""
 
-    btyd: BgNbdParams = field(default_factory=BgNbdParams)
+    btyd: BtydParams = field(default_factory=BtydParams)
     boosting: BoostingParams = field(
         default_factory=lambda: BoostingParams(
             max_depth=5, learning_rate=0.1, min_child_weight=20.0, rounds=60, max_rounds=150, weight=0.75

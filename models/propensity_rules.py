@@ -14,7 +14,7 @@ import polars as pl
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from models.btyd import BgNbdParams
+from models.btyd import BtydParams
 from models.features import KEYS, FloatArray, numbers
 from models.model import NoParams, NotFittedError, require
 from models.order_rates import FEATURES as RATE_FEATURES
@@ -203,9 +203,9 @@ class AffinityRule(PropensityEstimator):
     name = "affinity_rule"
     features = tuple(dict.fromkeys((*BASIC, *RATE_FEATURES, "prior_share")))
 
-    def __init__(self, btyd: BgNbdParams | None = None) -> None:
+    def __init__(self, btyd: BtydParams | None = None) -> None:
         super().__init__()
-        self.params = btyd or BgNbdParams()
+        self.params = btyd or BtydParams()
 
     def _learn(self, frame: pl.DataFrame) -> None:
         self.rates = OrderRates(self.params).fit(_customers(frame))
