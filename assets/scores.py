@@ -53,7 +53,7 @@ def _spec(features: tuple[str, ...], model: str | None, kinds: set[str]) -> dict
 def score_value(
     context: dg.AssetExecutionContext, registry: dg.ResourceParam[Registry], feat_customer: pl.DataFrame
 ) -> dg.Output[pl.DataFrame]:
-    """Expected orders and margin of the next 90 days and lifetime value (margin of the next 365) per customer."""
+    """Orders and margin of the next 90 days, lifetime value (margin of the next 365), each with an 80 % interval."""
     version = _champion(context, registry, LIFETIME_VALUE)
     scores = registry.load(version).predict(feat_customer).drop("as_of")
     return _output(_versioned(scores, version), "lifetime_value")
@@ -63,7 +63,7 @@ def score_value(
 def score_churn(
     context: dg.AssetExecutionContext, registry: dg.ResourceParam[Registry], feat_customer: pl.DataFrame
 ) -> dg.Output[pl.DataFrame]:
-    """Probability of no order within 90 days per customer."""
+    """Probability of no order within 90 days per customer, why, and the chance that one who has lapsed returns."""
     version = _champion(context, registry, CHURN)
     scores = registry.load(version).predict(feat_customer).drop("as_of", "horizon_days")
     return _output(_versioned(scores, version), "churn_risk")

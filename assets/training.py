@@ -281,13 +281,13 @@ lifetime_value = _question(
     LIFETIME_VALUE,
     _value,
     ("feat_customer", "label_customer"),
-    "What a customer will be worth: BG/NBD corrected by XGBoost, beside the mean, recent spend and BG/NBD alone.",
+    "What a customer will be worth: BG/NBD, Pareto/NBD and XGBoost, beside the mean, recent spend and either alone.",
 )
 churn = _question(
     CHURN,
     _churn,
     ("feat_customer", "label_customer"),
-    "Chance of no order in 90 days: calibrated XGBoost, beside the base rate, a recency rule and BG/NBD.",
+    "Chance of no order in 90 days: calibrated XGBoost, beside the base rate, a recency rule, BG/NBD and Pareto/NBD.",
 )
 send_time = _question(
     SEND_TIME,

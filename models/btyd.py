@@ -21,7 +21,7 @@ from models.penalised import Objective, Prior, climb, climb_from
 
 FEATURES = ("repeat_days", "recency_days", "age_days")
 
-MAX_ROWS_PER_START = 4_000
+MAX_ROWS_PER_START = 1_500
 UNITS_PER_MEAN_AGE = 10.0
 
 

@@ -35,7 +35,7 @@ from models.evaluation.metrics import auc, brier, expected_calibration_error, lo
 from models.evaluation.splits import time_split
 from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FloatArray, numbers
 from models.model import require
-from models.order_rates import HORIZON_DAYS, OrderRates, labelled, newest
+from models.order_rates import HORIZON_DAYS, OrderRates, judged_longest, labelled, newest
 from models.pareto_nbd import ParetoNbd
 from models.portrait import FEATURES as PORTRAIT_FEATURES
 from models.portrait import Painter
@@ -106,7 +106,7 @@ class ChurnModel(ChurnEstimator):
 
     def _learn(self, frame: pl.DataFrame) -> None:
         self._fit_members(frame)
-        split = time_split(frame)
+        split = time_split(judged_longest(frame))
         if split is None or not split.n_labelled:
             return
         then = ChurnModel(self.params)

@@ -71,6 +71,15 @@ def labelled(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("orders").is_not_null(), pl.col("horizon_days") > 0)
 
 
+def judged_longest(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows up to the newest snapshot that is labelled over the longest window: a shorter one says less of how far
+    the truth may lie from an estimate.
+    """
+    longest = labelled(frame).filter(pl.col("horizon_days") == pl.col("horizon_days").max())
+    newest_such = longest.get_column("as_of").max()
+    return frame if newest_such is None else frame.filter(pl.col("as_of") <= pl.lit(newest_such))
+
+
 class OrderRates:
     """Expected order days, and P(no order), over any number of days.
 

@@ -36,7 +36,7 @@ from models.evaluation.metrics import (
 from models.evaluation.splits import time_split
 from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FloatArray, numbers
 from models.model import require
-from models.order_rates import HORIZON_DAYS, OrderRates, PopulationCurve, labelled, newest
+from models.order_rates import HORIZON_DAYS, OrderRates, PopulationCurve, judged_longest, labelled, newest
 from models.portrait import FEATURES as PORTRAIT_FEATURES
 from models.portrait import Painter
 from models.value_estimator import ValueEstimator
@@ -91,7 +91,7 @@ class ValueModel(ValueEstimator):
     def _learn(self, frame: pl.DataFrame) -> None:
         self._fit_members(frame)
         self._seen: Outcome | None = None
-        split = time_split(frame)
+        split = time_split(judged_longest(frame))
         if split is None:
             return
         then = ValueModel(self.params)

@@ -19,7 +19,7 @@ import polars as pl
 from models.evaluation.splits import time_split
 from models.features import KEYS, LABELS, FloatArray, numbers
 from models.model import NotFittedError, require
-from models.order_rates import HORIZON_DAYS, YEAR_DAYS, basis, newest, profiled
+from models.order_rates import HORIZON_DAYS, YEAR_DAYS, basis, judged_longest, newest, profiled
 from models.value_spread import Outcome, Spread
 
 SHARED_FEATURES = ("n_order_days", "margin_total", "has_behaviour")
@@ -107,7 +107,7 @@ class ValueEstimator(ABC):
 
     def _held_out(self, frame: pl.DataFrame) -> Outcome | None:
         """What the estimator would have said at the newest labelled snapshot, and what came; None without labels."""
-        split = time_split(frame)
+        split = time_split(judged_longest(frame))
         if split is None:
             return None
         then = type(self)()

@@ -66,7 +66,7 @@ def _master(data: Path) -> Table:
         cdnow(data, "CDNOW_master.txt"),
         CUT,
         holdout_days=HOLDOUT_DAYS,
-        label_days=20 * 7,
+        label_days=(20 * 7,),
         step_days=14,
         first_snapshot=date(1997, 3, 26),
     )
@@ -75,7 +75,7 @@ def _master(data: Path) -> Table:
         "cdnow_master",
         "CDNOW, learnt from windows of 20 weeks to 1997-09-30, judged on the 39 weeks after",
         figures,
-        {"snapshots": ", ".join(map(str, shop.snapshots)), "label_days": shop.label_days},
+        shop.params,
         (
             Target("ours", "count_rmse", high=1.70),
             Target("ours", "count_gini", low=0.678),

@@ -48,28 +48,34 @@ N_RESAMPLES = 200
 class Shop:
     """Order days (`orders.py`), the first day that is not known, and how far the holdout reaches.
 
-    Training sees labelled snapshots every `step_days` whose windows of `label_days` end before `cut`, the oldest not
-    before `first_snapshot`.
+    Training sees labelled snapshots every `step_days`, the oldest not before `first_snapshot`; each is labelled with the
+    longest of the windows `label_days` that ends before `cut`.
     """
 
     orders: pl.DataFrame
     cut: date
     holdout_days: int
-    label_days: int
+    label_days: tuple[int, ...]
     step_days: int
     first_snapshot: date
 
     @property
-    def snapshots(self) -> list[date]:
-        """Dates of the labelled snapshots, oldest first."""
-        newest = self.cut - timedelta(days=self.label_days)
+    def windows(self) -> list[tuple[date, int]]:
+        """Date and days of each labelled snapshot, oldest first."""
+        newest = self.cut - timedelta(days=min(self.label_days))
         steps = (newest - self.first_snapshot).days // self.step_days
-        return [newest - timedelta(days=self.step_days * back) for back in range(steps, -1, -1)]
+        days = [newest - timedelta(days=self.step_days * back) for back in range(steps, -1, -1)]
+        return [(day, max(n for n in self.label_days if day + timedelta(days=n) <= self.cut)) for day in days]
+
+    @property
+    def params(self) -> dict[str, object]:
+        """What a run is told of the shop's windows."""
+        return {"windows": ", ".join(f"{day} + {days}" for day, days in self.windows)}
 
 
 def contest(shop: Shop) -> tuple[pl.DataFrame, dict[str, Figure]]:
     """A row of figures per method, and plots of the holdout."""
-    training = training_frame(shop.orders, shop.cut, shop.snapshots, shop.label_days)
+    training = training_frame(shop.orders, shop.cut, shop.windows)
     now, truth = features(shop.orders, shop.cut), labels(shop.orders, shop.cut, shop.holdout_days)
     orders, spend = numbers(truth, "orders"), numbers(truth, "margin")
     gone = (orders == 0).astype(np.float64)

@@ -56,20 +56,12 @@ def online_retail(data: Path) -> pl.DataFrame:
     )
 
 
-def training_frame(
-    orders: pl.DataFrame, now: date, labelled_at: Sequence[date], horizon_days: int
-) -> pl.DataFrame:
-    """Labelled snapshots and the unlabelled one of `now`: what a week's training reads."""
+def training_frame(orders: pl.DataFrame, now: date, windows: Sequence[tuple[date, int]]) -> pl.DataFrame:
+    """Labelled snapshots (date, days of its window) and the unlabelled one of `now`: what a week's training reads."""
     known = orders.filter(pl.col("day") < now)
-    return join_labels(
-        pl.concat([features(known, day) for day in [*labelled_at, now]]),
-        pl.concat(
-            [
-                labels(known, now, horizon_days).clear(),
-                *(labels(known, day, horizon_days) for day in labelled_at),
-            ]
-        ),
-    )
+    snapshots = [features(known, day) for day, _ in windows]
+    outcomes = [labels(known, day, days) for day, days in windows]
+    return join_labels(pl.concat([*snapshots, features(known, now)]), pl.concat(outcomes))
 
 
 def features(orders: pl.DataFrame, as_of: date) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """What one would try first: XGBoost on everything known of the customer, without a buy-till-you-die base.
 
-Counts by Poisson, spend by Tweedie, silence by logistic loss, each over the labels' own window; another window is
-reached at a constant rate.
+Counts by Poisson, spend by Tweedie, silence by logistic loss, each learnt on the longest windows; another
+window is reached at a constant rate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import xgboost as xgb
 
 from models.evaluation.splits import time_split
 from models.features import CUSTOMER_FEATURES, FeatureEncoder, FloatArray, numbers
-from models.order_rates import labelled
+from models.order_rates import judged_longest, labelled
 from models.value_estimator import SHARED_FEATURES, ValueEstimator
 from models.value_spread import Outcome
 
@@ -47,7 +47,7 @@ class PlainXgboost(ValueEstimator):
 
     def _learn(self, frame: pl.DataFrame) -> None:
         self.encoder = FeatureEncoder(self.name).fit(frame)
-        known = labelled(frame)
+        known = labelled(frame).filter(pl.col("horizon_days") == pl.col("horizon_days").max())
         self.horizon = float(numbers(known, "horizon_days").mean())
         self.boosters: dict[str, xgb.Booster] = {}
         orders, margin = numbers(known, "orders"), np.maximum(numbers(known, "margin"), 0.0)
@@ -74,7 +74,7 @@ class PlainXgboost(ValueEstimator):
 
     def _held_out(self, frame: pl.DataFrame) -> Outcome | None:
         """Nothing where there are no labels to learn from before the newest snapshot's."""
-        split = time_split(frame)
+        split = time_split(judged_longest(frame))
         return super()._held_out(frame) if split is not None and split.n_labelled else None
 
     def _expect(self, frame: pl.DataFrame, days: float | FloatArray) -> tuple[FloatArray, FloatArray]:
