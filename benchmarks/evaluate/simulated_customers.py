@@ -32,7 +32,7 @@ from models.value_rules import ValueEstimator
 from shop.config import ShopConfig
 from shop.world import World
 
-CUSTOMERS = 3_000
+CUSTOMERS = 2_500
 SEEDS = (1, 2, 3)
 HISTORY_DAYS, FUTURE_DAYS = 270, 90
 VISITS_OF_WHO_LEFT = 0.03
