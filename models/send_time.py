@@ -24,6 +24,9 @@ SENDS = ("customer_id", "hour_of_week", "is_human_open_24h", "sent_at")
 EXPECTED_OPEN_RATE = 0.20
 """Human open rate assumed of a shop that has sent nothing yet: the calibration target of a plain weekly broadcast."""
 LOWEST, HIGHEST = 0.001, 0.95
+STEPS = 1024
+"""Steps of a published probability, a power of two, so that Float32 holds them exactly."""
+
 ROWS_AT_ONCE = 20_000
 """Customers predicted together; bounds the memory that matrices of 168 hours take."""
 
@@ -220,8 +223,9 @@ def by_hour(frame: pl.DataFrame, feature: str) -> FloatArray:
 
 
 def hour_lists(probability: FloatArray) -> pl.Series:
-    """rows x 168 as a List(Float32) column."""
-    array = pl.Series(np.ascontiguousarray(probability, dtype=np.float32), dtype=pl.Array(pl.Float32, HOURS))
+    """rows x 168 as a List(Float32) column, in steps of 1 / STEPS: numbers of few digits take little room in Parquet."""
+    steps = np.maximum(np.round(probability * STEPS), 1.0) / STEPS
+    array = pl.Series(np.ascontiguousarray(steps, dtype=np.float32), dtype=pl.Array(pl.Float32, HOURS))
     return array.cast(pl.List(pl.Float32))
 
 

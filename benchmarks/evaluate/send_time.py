@@ -22,7 +22,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.evaluate.simulated_shop import play
-from benchmarks.evaluate.table import Table, Target
+from benchmarks.evaluate.table import Table, Target, data_file
 from models.lessons.hours import METHODS
 from models.reading import HOURS
 from models.send_time import SendTimeModel, send_hour_profile
@@ -51,13 +51,17 @@ COHORTS = ("0", "1-5", "6-20", "21-50", "over 50")
 COHORT_ENDS = (0, 5, 20, 50)
 N_RESAMPLES = 400
 
+OPENS = "outspot_opens.parquet"
+SENDING_HOURS = (6, 7, 8, 12, 13, 14)
+"""Hours in which the sender of OPENS mailed."""
+
 
 def tables(data: Path) -> Iterator[Table]:
-    """The value of chosen hours after 5, 20 and 50 mails, and by what was known of a customer; reads no data."""
-    del data
+    """The value of chosen hours after 5, 20 and 50 mails, and by what was known of a customer; what opens alone would say."""
     shops = [_shop(seed) for seed in SEEDS]
     yield _by_number(shops)
     yield _by_cohort(shops)
+    yield _opens_follow_sends(pl.read_parquet(data_file(data, OPENS)))
 
 
 @dataclass(frozen=True)
@@ -278,4 +282,38 @@ def _by_cohort(shops: Sequence[Sequence[Judged]]) -> Table:
         figures=pl.DataFrame(rows),
         params={"seeds": SEEDS, "customers": CUSTOMERS},
         targets=tuple(Target(f"{name} mails", "difference", low=0.0) for name in COHORTS),
+    )
+
+
+def _opens_follow_sends(opens: pl.DataFrame) -> Table:
+    """Real opens without the sends they answer: how often a rule that knows no sends names an hour of the sender's."""
+    at = pl.col("opened")
+    hourly = opens.with_columns(at.dt.truncate("1h")).unique()
+    frames = {"as logged": opens, "without duplicates": opens.unique(), "one an hour": hourly}
+    rows = []
+    for name, frame in frames.items():
+        by_clock = frame.with_columns(clock=at.dt.hour()).group_by("user_id", "clock").len()
+        usual = by_clock.sort("len", "clock", descending=[True, False]).unique(
+            "user_id", keep="first", maintain_order=True
+        )
+        per_person = frame.group_by("user_id").len()["len"]
+        rows.append(
+            {
+                "method": name,
+                "opens": frame.height,
+                "largest_person": per_person.max(),
+                "opens_in_sending_hours": float(
+                    frame.select(at.dt.hour().is_in(SENDING_HOURS).mean()).item()
+                ),
+                "people_given_a_sending_hour": float(
+                    usual.select(pl.col("clock").is_in(SENDING_HOURS).mean()).item()
+                ),
+            }
+        )
+    return Table(
+        name="opens follow sends",
+        title=f"real opens of {opens['user_id'].n_unique():,} people mailed in {len(SENDING_HOURS)} hours of the day only: share "
+        f"of opens in these hours, and of people whose most frequent hour of opening is one of them ({len(SENDING_HOURS) / 24:.2f} by chance)",
+        figures=pl.DataFrame(rows),
+        params={"sending_hours": SENDING_HOURS},
     )

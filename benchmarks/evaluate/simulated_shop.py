@@ -50,6 +50,7 @@ def play(
     root: Path,
     mails: Callable[[World], pl.DataFrame | None],
     look: Callable[[World], None] = lambda _: None,
+    days: int | None = None,
 ) -> Played:
     """Play a shop and take its landing tables in.
 
@@ -58,21 +59,22 @@ def play(
         root: an empty folder for the home.
         mails: what to send on the day that comes next.
         look: called before each day and after the last one; what it sees of the truth is not handed on.
+        days: how many days of the shop are played; all of them if None.
     """
     world = World(config)
     home = Home(root, root / "landing")
     events = home.landing / "events"
     events.mkdir(parents=True)
-    days = []
-    for _ in range(config.days):
+    played: list[DayOutcome] = []
+    for _ in range(config.days if days is None else days):
         look(world)
         outcome = world.step(mails(world))
         outcome.events.write_parquet(events / f"day={outcome.day:%Y-%m-%d}.parquet")
-        days.append(outcome)
+        played.append(outcome)
     look(world)
     world.people.customers.write_parquet(home.landing / "customers.parquet")
     world.products.write_parquet(home.landing / "products.parquet")
     world.catalogue.contents.write_parquet(home.landing / "contents.parquet")
-    pl.concat([outcome.consents for outcome in days]).write_parquet(home.landing / "consents.parquet")
+    pl.concat([outcome.consents for outcome in played]).write_parquet(home.landing / "consents.parquet")
     ingest(home, datetime.combine(world.today, time()) + timedelta(hours=1))
-    return Played(world, days, home)
+    return Played(world, played, home)

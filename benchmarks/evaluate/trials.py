@@ -18,6 +18,7 @@ TRIALS: tuple[str, ...] = (
     "replenishment",
     "segments",
 )
+TRIALS: tuple[str, ...] = ("send_time", "simulated_customers")
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 

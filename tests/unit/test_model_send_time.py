@@ -1,5 +1,6 @@
 """The hours people read their mail: found where they can be, stated as a prior where they cannot."""
 
+import io
 import pickle
 from datetime import datetime, timedelta
 from functools import cache
@@ -177,6 +178,14 @@ def test_every_model_gives_the_same_frame_in_the_order_asked(model: Any) -> None
     assert result.null_count().sum_horizontal().item() == 0
 
 
+def test_a_thousand_customers_weeks_are_small_on_disk() -> None:
+    predictions = SendTimeModel().fit(world()).predict(profile(world()))
+    on_disk = io.BytesIO()
+    predictions.write_parquet(on_disk)
+    assert on_disk.tell() / predictions.height < 300
+    assert predictions["p_open_by_hour"].dtype == pl.List(pl.Float32)
+
+
 @every_model
 def test_a_customers_answer_does_not_depend_on_who_else_is_asked(model: Any) -> None:
     fitted = model().fit(world())
@@ -296,7 +305,7 @@ def test_one_more_open_raises_the_customers_level_and_all_are_probabilities(
     )
     after = curves(model.predict(opened))[0]
     assert ((before > 0) & (before < 1)).all()
-    assert after.mean() >= before.mean() - 1e-6
+    assert after.mean() >= before.mean() - 1e-3
     assert after[hour] >= before[hour] - 0.02
 
 
