@@ -14,11 +14,11 @@ TRIALS: tuple[str, ...] = (
     "recommendations",
     "hillstrom",
     "send_time",
+    "simulated_customers",
     "category_propensity",
     "replenishment",
     "segments",
 )
-TRIALS: tuple[str, ...] = ("send_time", "simulated_customers")
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 
