@@ -84,9 +84,7 @@ class PropensityEstimator(ABC):
         require(frame, (*KEYS, LABEL, *self.features), self.name)
         allowed = frame.filter(profiled())
         self._learn(allowed)
-        now = newest(allowed)
-        p = pl.Series("mean", self._probability(now), dtype=pl.Float64)
-        self._mean = now.select(SHELF).with_columns(p).group_by(SHELF).agg(pl.col("mean").mean()).sort(SHELF)
+        self._mean = _shelf_means(newest(allowed), self._probability(newest(allowed)))
         return self
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -243,6 +241,15 @@ class AffinityRule(PropensityEstimator):
     def _inputs(self, frame: pl.DataFrame) -> FloatArray:
         share = np.clip(numbers(frame, "prior_share"), EDGE, 1.0)
         return np.log(np.column_stack([self.p_order(frame), share]))
+
+
+def _shelf_means(frame: pl.DataFrame, p: FloatArray) -> pl.DataFrame:
+    """SHELF and `mean`, the mean of `p` over its rows; added up in the order of the rows, whatever the threads."""
+    shelves = frame.select(SHELF).unique().sort(SHELF).with_row_index("code")
+    codes = frame.select(SHELF).join(shelves, on=list(SHELF), maintain_order="left")["code"].to_numpy()
+    total = np.bincount(codes, weights=p, minlength=shelves.height)
+    n = np.bincount(codes, minlength=shelves.height)
+    return shelves.select(*SHELF, mean=pl.Series(total / np.maximum(n, 1), dtype=pl.Float64))
 
 
 def _customers(frame: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import norm
 
-from models.evaluation.metrics import auc
+from models.evaluation.metrics import auc, pearson_r
 from models.features import FloatArray, numbers
 from models.model import NoParams, NotFittedError, require
 
@@ -114,6 +114,17 @@ class ProductMedian(GapEstimator):
 
     def _gap(self, frame: pl.DataFrame) -> FloatArray:
         return np.nan_to_num(numbers(frame, "median_repurchase_days"), nan=self.typical)
+
+
+class AnyDay(ProductMedian):
+    """No idea: the middle of the horizon for everyone. What a date has to beat to say anything of a pair."""
+
+    name = "any_day"
+
+    def _given_silence(
+        self, frame: pl.DataFrame, gap: FloatArray, silence: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        return silence + HORIZON_DAYS / 2.0, np.full(len(gap), SOON_DAYS / HORIZON_DAYS)
 
 
 class LastGap(ProductMedian):
@@ -234,27 +245,31 @@ class ShrunkGap(GapEstimator):
 
 
 METHODS: Mapping[str, type[GapEstimator]] = MappingProxyType(
-    {method.name: method for method in (ProductMedian, LastGap, ShrunkGap)}
+    {method.name: method for method in (AnyDay, ProductMedian, LastGap, ShrunkGap)}
 )
 
 
 def evaluate_due_dates(predictions: pl.DataFrame, bought: pl.DataFrame) -> dict[str, float]:
     """Of pairs bought again within HORIZON_DAYS, by expected_on: mae_days, hit_7d (share within a week), bias_days
-    (predicted after actual), n_bought. Of all pairs, by due_score: auc_14d (bought within SOON_DAYS), n_pairs.
+    (predicted after actual), r (of the days from as_of), n_bought. Of all pairs, by due_score: auc_14d (bought within
+    SOON_DAYS), n_pairs.
 
     Args: predictions: of `predict`. bought: customer_id, product_id, bought_on: the next purchase within HORIZON_DAYS.
     """
     joined = predictions.join(bought, on=["customer_id", "product_id"], how="left")
     known = joined.filter(pl.col("bought_on").is_not_null())
-    error = numbers(
-        known.select(error=(pl.col("expected_on") - pl.col("bought_on")).dt.total_days()), "error"
+    waits = known.select(
+        (pl.col(column) - pl.col("as_of")).dt.total_days() for column in ("bought_on", "expected_on")
     )
+    actual, expected = numbers(waits, "bought_on"), numbers(waits, "expected_on")
+    error = expected - actual
     soon = (joined["bought_on"] < joined["as_of"].dt.offset_by(f"{SOON_DAYS}d")).fill_null(False)
     nothing = float("nan")
     return {
         "mae_days": float(np.abs(error).mean()) if len(error) else nothing,
         "hit_7d": float((np.abs(error) <= HIT_DAYS).mean()) if len(error) else nothing,
         "bias_days": float(error.mean()) if len(error) else nothing,
+        "r": pearson_r(actual, expected),
         "auc_14d": auc(soon.cast(pl.Float64).to_numpy(), numbers(joined, "due_score")),
         "n_bought": float(len(error)),
         "n_pairs": float(joined.height),

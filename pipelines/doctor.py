@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 
+from assets.audiences import documented_customers
 from assets.dbt import EXECUTABLE
 from assets.history import first_event_day
 from assets.home import Home
@@ -82,10 +83,12 @@ def _messages(settings: Settings) -> Iterator[Finding]:
         folder = MailFolder(settings.mail)
         catalogue = folder.catalogue()
         folder.policy(date.min)
+        own = folder.audiences(documented_customers()).audiences
     except ValueError as error:
         yield Finding("messages", False, str(error), "mend the file named above")
     else:
-        yield Finding("messages", True, f"{len(catalogue.messages)} messages, {len(catalogue.offers)} offers")
+        found = f"{len(catalogue.messages)} messages, {len(catalogue.offers)} offers, {len(own)} own segments"
+        yield Finding("messages", True, found)
 
 
 def _landing(home: Home) -> Iterator[Finding]:

@@ -58,10 +58,11 @@ def tables(data: Path) -> Iterator[Table]:
 def _targets(figures: pl.DataFrame) -> tuple[Target, ...]:
     """To be nearer than the best rule."""
     rules = figures.filter(pl.col("method") != ShrunkGap.name)
-    best = rules.select(pl.col("mae_days").min(), pl.col("auc_14d").max()).row(0)
+    best = rules.select(pl.col("mae_days").min(), pl.col("hit_7d").max(), pl.col("auc_14d").max()).row(0)
     return (
         Target(ShrunkGap.name, "mae_days", high=best[0]),
-        Target(ShrunkGap.name, "auc_14d", low=best[1]),
+        Target(ShrunkGap.name, "hit_7d", low=best[1]),
+        Target(ShrunkGap.name, "auc_14d", low=best[2]),
     )
 
 

@@ -23,7 +23,7 @@ def learn_segments(customers: pl.DataFrame, former: CustomerSegments | None) -> 
     metrics = segments.metrics
     n, rand = len(segments.segments), metrics["adjusted_rand"]
     since = f"adjusted Rand index {rand:.2f} to the week before" if math.isfinite(rand) else "the first ones"
-    reason = f"{n} segments, mean silhouette {metrics['silhouette']:.3f}; {since}"
+    reason = f"{segments.name}: {n} segments, mean silhouette {metrics['silhouette']:.3f}; {since}"
     names = {segment.name: metrics[f"share_{segment.id}"] for segment in segments.segments}
     largest = max(names, key=lambda name: names[name])
     return Lesson(

@@ -154,17 +154,18 @@ def test_export_says_why_it_cannot(
 def test_lookalikes_are_like_a_segment_and_not_in_it(sendplan: Command, shop: Shop, tmp_path: Path) -> None:
     segments = pl.read_parquet(shop.home.scores(DAY) / "score_segments.parquet")
     key = segments.filter(pl.col("segment_key") != "learnt_0")["segment_key"].mode().sort()[0]
-    said = sendplan("lookalikes", key, "--date", f"{DAY}", "--n", "20", "--to", f"{tmp_path / 'like.csv'}")
+    to = tmp_path / "like.csv"
+    said = sendplan("lookalikes", key, "--date", DAY, "--n", 20, "--to", to, home=shop.home.root)
     assert (said.code, said.out.split()[0]) == (0, "20")
-    found = pl.read_csv(tmp_path / "like.csv", schema_overrides={"customer_id": pl.String})
+    found = pl.read_csv(to, schema_overrides={"customer_id": pl.String})
     assert not set(found["customer_id"]) & set(segments.filter(pl.col("segment_key") == key)["customer_id"])
     assert found["similarity"].is_sorted(descending=True)
 
 
 def test_lookalikes_of_an_unknown_segment_name_those_there_are(sendplan: Command, shop: Shop) -> None:
-    said = sendplan("lookalikes", "best_customer", "--date", f"{DAY}")
+    said = sendplan("lookalikes", "learnt1", "--date", DAY, home=shop.home.root)
     assert said.code == 1
-    assert "did you mean 'best_customers'?" in said.err
+    assert "did you mean 'learnt_1'?" in said.err
 
 
 def test_train_lists_the_champions_and_why(
