@@ -31,6 +31,7 @@ from models.recommend import (
 from models.recommend.blocks import top_mask
 from models.recommend.ease import item_weights
 from models.recommend.linear import EaseParams
+from models.recommend.ordering import OrderingParams
 from models.recommend.ranker import RankerParams
 from models.recommend.snapshot import INTERACTION_COLUMNS
 
@@ -43,7 +44,10 @@ def make_products(ids: list[str], as_of: date = AS_OF, **columns: Any) -> pl.Dat
     """A catalogue; columns given override one value for all or a list."""
     values: dict[str, Any] = {
         "as_of": as_of,
+        "name": None,
         "category": None,
+        "subcategory": None,
+        "brand": None,
         "price": 10.0,
         "is_available": True,
         "is_sensitive": False,
@@ -51,6 +55,7 @@ def make_products(ids: list[str], as_of: date = AS_OF, **columns: Any) -> pl.Dat
         "units_30d": 0,
         "buyers_30d": list(range(len(ids), 0, -1)),
         "buyers_90d": 1,
+        "season_buyers": 0,
         "views_30d": 0,
         "median_repurchase_days": None,
     } | columns
@@ -59,7 +64,10 @@ def make_products(ids: list[str], as_of: date = AS_OF, **columns: Any) -> pl.Dat
     return (
         pl.DataFrame({"product_id": ids} | lists)
         .with_columns(pl.lit(value).alias(name) for name, value in single.items())
-        .with_columns(pl.col("category").cast(pl.String), pl.col("median_repurchase_days").cast(pl.Float64))
+        .with_columns(
+            pl.col("name", "category", "subcategory", "brand").cast(pl.String),
+            pl.col("median_repurchase_days").cast(pl.Float64),
+        )
     )
 
 
@@ -75,8 +83,11 @@ def make_interactions(bought: list[tuple[str, str, float]], as_of: date = AS_OF)
             "n_units": 1,
             "n_views": 0,
             "n_carts": 0,
+            "n_season_purchases": 0,
+            "first_purchased_at": midnight - timedelta(days=days),
             "last_purchased_at": midnight - timedelta(days=days),
             "last_viewed_at": None,
+            "fast_purchase_weight": 0.5 ** (days / 30),
             "purchase_weight": 0.5 ** (days / 90),
             "view_weight": 0.0,
             "weight": 0.5 ** (days / 90),
@@ -91,8 +102,11 @@ def make_interactions(bought: list[tuple[str, str, float]], as_of: date = AS_OF)
         "n_units": pl.Int32,
         "n_views": pl.Int32,
         "n_carts": pl.Int32,
+        "n_season_purchases": pl.Int32,
+        "first_purchased_at": pl.Datetime("us"),
         "last_purchased_at": pl.Datetime("us"),
         "last_viewed_at": pl.Datetime("us"),
+        "fast_purchase_weight": pl.Float64,
         "purchase_weight": pl.Float64,
         "view_weight": pl.Float64,
         "weight": pl.Float64,
@@ -156,7 +170,7 @@ def missing_purchases(as_of: date) -> pl.DataFrame:
     )
 
 
-RANKER = Ranker(params=RankerParams(n_rounds=30, min_child_weight=0.1, min_lists=10, n_threads=1))
+RANKER = Ranker(params=RankerParams(ordering=OrderingParams(n_rounds=30, min_child_weight=0.1), min_lists=10))
 EASE = Ease(params=EaseParams(ridge=10.0))
 RECOMMENDERS = (Popular(), BuyAgain(), ItemNeighbours(), Als(), EASE, Blend(), RANKER)
 WITH_TASTE = tuple(
@@ -207,8 +221,10 @@ def test_a_viewed_product_is_called_recently_viewed() -> None:
         n_purchases=pl.lit(0, pl.Int32),
         n_units=pl.lit(0, pl.Int32),
         n_views=pl.lit(3, pl.Int32),
+        first_purchased_at=pl.lit(None, pl.Datetime("us")),
         last_purchased_at=pl.lit(None, pl.Datetime("us")),
         last_viewed_at=pl.lit(datetime.combine(date(2025, 5, 30), time())),
+        fast_purchase_weight=0.0,
         purchase_weight=0.0,
         view_weight=2.0,
         weight=0.4,
@@ -323,7 +339,7 @@ def test_a_shop_with_products_and_no_history_shows_the_catalogue(recommender: An
 
 def test_the_ranker_learns_twice_the_same() -> None:
     first, second = (
-        replace(RANKER, booster=None, n_lists=None).fit([two_tastes(EARLIER)], missing_purchases(EARLIER))
+        replace(RANKER, ordering=None, n_lists=None).fit([two_tastes(EARLIER)], missing_purchases(EARLIER))
         for _ in range(2)
     )
     customers = make_customers("c00", "c01")
