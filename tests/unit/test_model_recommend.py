@@ -29,10 +29,12 @@ from models.recommend import (
     snapshots_by_date,
 )
 from models.recommend.blocks import top_mask
+from models.recommend.content import likeness, term_vectors
 from models.recommend.ease import item_weights
 from models.recommend.linear import EaseParams
 from models.recommend.ordering import OrderingParams
 from models.recommend.ranker import RankerParams
+from models.recommend.shelves import SLOTS, shelves
 from models.recommend.snapshot import INTERACTION_COLUMNS
 
 AS_OF = date(2025, 6, 1)
@@ -495,3 +497,50 @@ def test_slots_are_full_distinct_and_allowed_whatever_the_history(
         assert own["rank"].to_list() == list(range(1, min(n, len(showable)) + 1))
         assert own["product_id"].n_unique() == own.height
         assert set(own["product_id"]) <= showable
+
+
+def look_shop() -> Snapshot:
+    """Ann bought a mug long ago and a shoe last; socks and a hat go with shoes, the hat is of the shoe's own category."""
+    ids = ["hat", "lace", "mug", "shoe", "sock", "tea"]
+    return Snapshot(
+        AS_OF,
+        make_interactions([("ann", "mug", 90), ("ann", "shoe", 2), ("bob", "tea", 4)]),
+        make_products(
+            ids,
+            category=["wear", "wear", "kitchen", "wear", "extras", "food"],
+            is_available=[True, True, True, True, True, False],
+        ),
+        make_pairs([("shoe", "sock"), ("shoe", "hat"), ("mug", "tea"), ("mug", "lace")]),
+    )
+
+
+def test_every_slot_keeps_to_its_reason_and_to_what_may_be_shown() -> None:
+    rows = shelves(fitted(RANKER), look_shop(), make_customers("ann", "bob", "nobody"), n=3)
+    lists = {
+        (customer, slot): group["product_id"].to_list()
+        for (customer, slot), group in rows.group_by("customer_id", "slot", maintain_order=True)
+    }
+    assert lists["ann", "buy_again"] == ["shoe", "mug"]
+    assert lists["ann", "completes_the_look"] == ["sock"]
+    assert lists["ann", "bought_together"] == ["hat", "sock", "lace"]
+    assert "tea" not in set(rows["product_id"])
+    assert not {"shoe", "mug"} & set(lists["ann", "for_you"])
+    assert ("bob", "buy_again") not in lists
+    assert {slot for customer, slot in lists if customer == "nobody"} == {"for_you"}
+    assert set(rows["slot"]) <= set(SLOTS)
+
+
+def test_slots_of_nobody_are_an_empty_frame_of_the_same_columns() -> None:
+    some = shelves(fitted(RANKER), look_shop(), make_customers("ann"))
+    none = shelves(fitted(RANKER), look_shop(), make_customers())
+    assert none.is_empty()
+    assert none.schema == some.schema
+
+
+def test_products_are_alike_by_the_rare_words_of_their_names() -> None:
+    names = ["red retrospot mug", "red retrospot bowl", "red candle", "red lamp", None]
+    vectors = term_vectors(make_products([f"p{n}" for n in range(5)], name=names))
+    score = likeness(csr_matrix(np.array([[1.0, 0.0, 0.0, 0.0, 0.0]])), vectors)[0]
+    assert score[0] == pytest.approx(1.0)
+    assert score[1] > score[2] == pytest.approx(score[3])
+    assert score[4] == 0.0
