@@ -21,11 +21,17 @@ BATCH_CUSTOMERS = 2000
 
 @dataclass(frozen=True)
 class RankerParams:
-    """Retrieval, ordering, and `min_lists`: fewer labelled lists than this and the blend answers."""
+    """Retrieval, ordering, and what else shapes a list.
+
+    min_lists: fewer labelled lists than this and the blend answers.
+    popularity_cost: what the most popular product's score loses, in standard deviations of the score; others lose in
+    proportion to their buyers of 30 days. Buys coverage with accuracy.
+    """
 
     retrieval: RetrievalParams = field(default_factory=RetrievalParams)
     ordering: OrderingParams = field(default_factory=OrderingParams)
     min_lists: int = 100
+    popularity_cost: float = 0.0
 
 
 @dataclass
@@ -81,7 +87,7 @@ class Ranker:
         self, ordering: Ordering, retrievers: Retrieval, snapshot: Snapshot, ids: pl.Series
     ) -> pl.DataFrame:
         rows = candidate_features(retrievers.candidates(ids), snapshot, ids)
-        score = pl.Series(ordering.score(_matrix(rows)))
+        score = pl.Series(ordering.score(_matrix(rows))) - self.params.popularity_cost * rows["popular_score"]
         scored = rows.select("customer", "product", score=score, source=slot_source())
         return fill_slots(scored, snapshot, ids, self.rules)
 

@@ -544,3 +544,15 @@ def test_products_are_alike_by_the_rare_words_of_their_names() -> None:
     assert score[0] == pytest.approx(1.0)
     assert score[1] > score[2] == pytest.approx(score[3])
     assert score[4] == 0.0
+
+
+def test_a_cost_on_popularity_moves_the_busiest_products_down() -> None:
+    busy = replace(
+        two_tastes(),
+        products=make_products([f"p{n:02d}" for n in range(20)], buyers_30d=[100] + [1] * 19),
+    )
+    free = fitted(RANKER)
+    dear = replace(free, params=replace(free.params, popularity_cost=100.0))
+    asked = make_customers("c00")
+    assert "p00" in free.predict(busy, asked)["product_id"].to_list()
+    assert "p00" not in dear.predict(busy, asked)["product_id"].to_list()[:9]
