@@ -41,7 +41,9 @@ LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, CATEGORY_PROPENSITY, SEGMENTS
 PURCHASE_DAYS = 30
 """Length of the window in which a purchase makes a recommendation right."""
 
-N_PURCHASE_WINDOWS = 3
+N_PURCHASE_WINDOWS = 6
+PURCHASE_STEP_DAYS = 15
+"""Between the first days of two windows: they overlap, as more of them teach more than their purchases repeat."""
 NOT_LEARNT_FROM = (
     "dim_customer_profile",
     "int_customer_segments_as_of",
@@ -87,8 +89,9 @@ def training_dates(week: date, first_day: date) -> TrainingDates:
 
 
 def purchase_windows(week: date) -> list[date]:
-    """First days of the windows, end to end, whose purchases say which recommendations were right; oldest first."""
-    return [week - timedelta(days=PURCHASE_DAYS * back) for back in range(N_PURCHASE_WINDOWS, 0, -1)]
+    """First days of the windows whose purchases say what was right to show, oldest first; the last ends at the week."""
+    last = week - timedelta(days=PURCHASE_DAYS)
+    return [last - timedelta(days=PURCHASE_STEP_DAYS * back) for back in reversed(range(N_PURCHASE_WINDOWS))]
 
 
 def build_training_snapshots(upstream: Iterable[dg.AssetKey], manifest: Path) -> dg.AssetsDefinition:

@@ -23,6 +23,9 @@ MERCHANDISE = r"^\d{5}"
 """Stock codes of five digits, with or without a letter for the colour."""
 
 HALF_LIFE_DAYS = 90
+FAST_HALF_LIFE_DAYS = 30
+YEAR = timedelta(days=365)
+SEASON = timedelta(days=30)
 BASKET_DAYS = 365
 BASKET_PRODUCTS = 30
 BASKET_ORDERS = 3
@@ -96,6 +99,8 @@ class GiftShop:
     def _interactions(self, as_of: date) -> pl.DataFrame:
         age = (pl.lit(as_of) - pl.col("day")).dt.total_days()
         weight = (pl.col("n_orders") * 0.5 ** (age / HALF_LIFE_DAYS)).sum()
+        fast = (pl.col("n_orders") * 0.5 ** (age / FAST_HALF_LIFE_DAYS)).sum()
+        last_year = pl.col("n_orders").filter(_season(as_of)).sum()
         nothing = pl.lit(0, pl.Int32)
         return (
             self.days.filter(pl.col("day") < as_of)
@@ -104,7 +109,10 @@ class GiftShop:
             .agg(
                 n_purchases=pl.col("n_orders").sum().cast(pl.Int32),
                 n_units=pl.col("n_units").sum().cast(pl.Int32),
+                n_season_purchases=last_year.cast(pl.Int32),
+                first_purchased_at=pl.col("day").min().cast(pl.Datetime("us")),
                 last_purchased_at=pl.col("last_purchased_at").max(),
+                fast_purchase_weight=fast,
                 purchase_weight=weight,
             )
             .with_columns(
@@ -133,6 +141,11 @@ class GiftShop:
             buyers_30d=pl.col("customer_id").filter(pl.col("day") >= back[30]).n_unique().cast(pl.Int32),
             buyers_90d=pl.col("customer_id").n_unique().cast(pl.Int32),
         )
+        season = (
+            self.days.filter(_season(as_of))
+            .group_by("product_id")
+            .agg(season_buyers=pl.col("customer_id").n_unique().cast(pl.Int32))
+        )
         gaps = (
             self.days.filter(pl.col("day") < as_of)
             .group_by("product_id")
@@ -143,9 +156,10 @@ class GiftShop:
         return (
             self.catalogue.join(sold, on="product_id", how="left")
             .join(buyers, on="product_id", how="left")
+            .join(season, on="product_id", how="left")
             .join(gaps, on="product_id", how="left")
             .with_columns(
-                pl.col("units_30d", "buyers_30d", "buyers_90d").fill_null(0),
+                pl.col("units_30d", "buyers_30d", "buyers_90d", "season_buyers").fill_null(0),
                 as_of=pl.lit(as_of),
                 price=pl.coalesce("last_price", "price"),
                 is_available=pl.col("released_at") < datetime.combine(as_of, time()),
@@ -183,6 +197,11 @@ class GiftShop:
             .filter(pl.int_range(pl.len()).over("product_id") < BASKET_TOP)
             .select("product_id", "other_product_id", "as_of", "n_orders_together", "lift")
         )
+
+
+def _season(as_of: date) -> pl.Expr:
+    """The days of last year that the coming 30 days correspond to."""
+    return pl.col("day").is_between(as_of - YEAR, as_of - YEAR + SEASON, closed="left")
 
 
 def _purchase_days(lines: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from benchmarks.evaluate.table import Table, Target
 from models.evaluation.champion import mean_of_rows
 from models.evaluation.intervals import bootstrap_interval
 from models.lessons.products import METHODS
-from models.recommend import Recommender, Snapshot, evaluate_recommendations
+from models.recommend import Ranker, Recommender, Snapshot, evaluate_recommendations
 
 CUTS = {
     "online_retail_2011_11_09": date(2011, 11, 10),
@@ -31,18 +32,21 @@ TARGETS = (
     Target("ranker", "new_recall_20", low=0.155),
     Target("ranker", "coverage_10", low=0.30),
 )
+POPULARITY_COSTS = (0.0, 0.25, 0.5, 1.0, 2.0)
 WITH_INTERVAL = ("ndcg_10", "new_ndcg_10")
 
 
 def tables(data: Path) -> Iterator[Table]:
-    """One table per cut: every method of the weekly contest, learnt from the windows that production would use."""
+    """Per cut every method of the weekly contest, learnt from the windows that production would use; then what the ranker
+    pays in accuracy for coverage."""
     shop = GiftShop.read(data)
     for name, cut in CUTS.items():
         windows = purchase_windows(cut)
         now, past = shop.snapshot(cut), [shop.snapshot(day) for day in windows]
         labels = shop.labels([*windows, cut], PURCHASE_DAYS)
         known = labels.filter(pl.col("as_of") < cut)
-        rows = [judge(method, make().fit(past, known), now, labels) for method, make in METHODS.items()]
+        fitted = {method: make().fit(past, known) for method, make in METHODS.items()}
+        rows = [judge(method, recommender, now, labels) for method, recommender in fitted.items()]
         yield Table(
             name,
             f"Purchases from {cut} on for {PURCHASE_DAYS} days, learnt from {len(windows)} earlier windows",
@@ -50,6 +54,19 @@ def tables(data: Path) -> Iterator[Table]:
             {"cut": str(cut), "windows": ", ".join(map(str, windows))},
             TARGETS if cut == max(CUTS.values()) else (),
         )
+        ranker = fitted[Ranker.name]
+        if isinstance(ranker, Ranker):
+            yield Table(
+                f"{name}_coverage",
+                f"The ranker's lists from {cut} on where popular products lose score (popularity_cost)",
+                pl.DataFrame(
+                    [judge(f"cost {cost:g}", _dearer(ranker, cost), now, labels) for cost in POPULARITY_COSTS]
+                ),
+            )
+
+
+def _dearer(ranker: Ranker, cost: float) -> Ranker:
+    return replace(ranker, params=replace(ranker.params, popularity_cost=cost))
 
 
 def judge(method: str, fitted: Recommender, now: Snapshot, labels: pl.DataFrame) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import ClassVar, Self
 import numpy as np
 import polars as pl
 from implicit.cpu.als import AlternatingLeastSquares
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from models.recommend.blocks import CELLS, best_cells, row_blocks
@@ -23,6 +25,25 @@ class AlsParams:
     alpha: float = 5.0
     iterations: int = 10
     seed: int = 17
+
+
+def factorise(weights: csr_matrix, params: AlsParams) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Factors of customers and of products; zeros where there is no weight at all."""
+    if not weights.nnz:
+        n_customers, n_products = weights.shape
+        nothing = np.zeros((n_customers + n_products, params.factors), dtype=np.float32)
+        return nothing[:n_customers], nothing[n_customers:]
+    with threadpool_limits(limits=1):
+        model = AlternatingLeastSquares(
+            factors=params.factors,
+            regularization=params.regularization,
+            alpha=params.alpha,
+            iterations=params.iterations,
+            random_state=params.seed,
+            num_threads=1,
+        )
+        model.fit(weights.astype(np.float32), show_progress=False)
+    return np.asarray(model.user_factors), np.asarray(model.item_factors)
 
 
 @dataclass(frozen=True)
@@ -44,27 +65,18 @@ class Als:
         """As `Recommender.predict`; score is the product of the customer's and the product's factors."""
         ids = customers["customer_id"]
         everybody = snapshot.interactions["customer_id"].unique().sort()
-        weights = snapshot.matrix(everybody, "weight").astype(np.float32)
+        weights = snapshot.matrix(everybody, "weight")
         bought = snapshot.matrix(everybody, "n_purchases")
         known = pl.DataFrame({"customer_id": ids}).with_row_index("customer")
         known = known.join(
             pl.DataFrame({"customer_id": everybody}).with_row_index("row"), on="customer_id", how="inner"
         ).sort("customer")
         found = []
+        of_customers, of_products = factorise(weights, self.params)
         with threadpool_limits(limits=1):
-            model = AlternatingLeastSquares(
-                factors=self.params.factors,
-                regularization=self.params.regularization,
-                alpha=self.params.alpha,
-                iterations=self.params.iterations,
-                random_state=self.params.seed,
-                num_threads=1,
-            )
-            if weights.nnz:
-                model.fit(weights, show_progress=False)
             for block in row_blocks(known.height if weights.nnz else 0, snapshot.n_products):
                 rows, customer = (known[column][block].to_numpy() for column in ("row", "customer"))
-                table = (model.user_factors[rows] @ model.item_factors.T).astype(np.float64)
+                table = (of_customers[rows] @ of_products.T).astype(np.float64)
                 is_shown = showable(snapshot.allowed(), bought[rows], self.rules)
                 cells = np.where(is_shown, table, 0.0)
                 found.append(best_cells(cells, customer.astype(np.int64), 5 * self.rules.n))

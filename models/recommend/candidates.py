@@ -1,4 +1,4 @@
-"""First stage: a few hundred products worth ranking for each customer, by five retrievers.
+"""First stage: a few hundred products worth ranking for each customer, by several retrievers.
 
 Dense customer x product blocks of bounded size; no learning from labels happens here.
 """
@@ -10,8 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
 
+from models.recommend.als import AlsParams, factorise
 from models.recommend.blocks import Scores, row_blocks, top_mask
+from models.recommend.content import likeness, term_vectors
 from models.recommend.ease import item_weights
 from models.recommend.similarity import NeighbourParams, item_similarity, off_diagonal, row_shares
 from models.recommend.slots import TIE_BREAK, popularity
@@ -30,16 +33,31 @@ class RetrievalParams:
     n_bought_together: int = 20
     n_similar: int = 30
     n_for_you: int = 30
+    n_latent: int = 20
+    n_alike: int = 20
     n_popular: int = 30
+    n_season: int = 20
     neighbours: NeighbourParams = field(default_factory=NeighbourParams)
     ease_ridge: float = 300.0
     ease_products: int = 3000
+    factors: AlsParams = field(default_factory=AlsParams)
 
 
-RETRIEVERS = ("buy_again", "viewed", "bought_together", "similar", "for_you", "popular")
+RETRIEVERS = (
+    "buy_again",
+    "viewed",
+    "bought_together",
+    "similar",
+    "for_you",
+    "latent",
+    "alike",
+    "popular",
+    "season",
+)
+SAME_FOR_ALL = ("popular", "season")
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=10)
 def retrieval(snapshot: Snapshot, params: RetrievalParams) -> "Retrieval":
     """The retrievers of a snapshot; those of the last few are kept, as every method asks for the same ones."""
     return Retrieval(snapshot, params)
@@ -56,9 +74,14 @@ class Retrieval:
         self._similar = off_diagonal(item_similarity(weights, params.neighbours))
         self._ease = item_weights(weights, params.ease_ridge, params.ease_products)
         self._pairs = pair_matrix(snapshot)
+        self._everybody = everybody
+        self._factors = factorise(weights, params.factors)
+        self._terms = term_vectors(snapshot.products)
         popular = popularity(snapshot)
         self._popularity = np.zeros(snapshot.n_products)
         self._popularity[popular["product"].to_numpy()] = popular["score"].to_numpy()
+        season = snapshot.products["season_buyers"].fill_null(0).to_numpy().astype(np.float64)
+        self._season = season / max(1.0, season.max(initial=0.0))
         self._allowed = snapshot.allowed()
 
     def candidates(self, customers: pl.Series) -> pl.DataFrame:
@@ -74,26 +97,39 @@ class Retrieval:
             sparse(coded, column, shape) for column in ("weight", "purchase_weight", "view_weight")
         )
         known = np.diff(weight.indptr) > 0
+        places = self._everybody.search_sorted(customers).to_numpy()
         blocks = [
-            self._block(np.flatnonzero(known[block]) + block.start, weight, bought, viewed)
+            self._block(np.flatnonzero(known[block]) + block.start, places, weight, bought, viewed)
             for block in row_blocks(*shape)
         ]
-        return pl.concat(blocks) if blocks else self._block(np.arange(0), weight, bought, viewed)
+        return pl.concat(blocks) if blocks else self._block(np.arange(0), places, weight, bought, viewed)
 
     def _block(
-        self, rows: NDArray[np.int64], weight: csr_matrix, bought: csr_matrix, viewed: csr_matrix
+        self,
+        rows: NDArray[np.int64],
+        places: NDArray[np.int64],
+        weight: csr_matrix,
+        bought: csr_matrix,
+        viewed: csr_matrix,
     ) -> pl.DataFrame:
         history = weight[rows]
         shares = row_shares(history)
+        of_customers, of_products = self._factors
+        shape = (len(rows), self.snapshot.n_products)
+        with threadpool_limits(limits=1):
+            latent = of_customers[places[rows]] @ of_products.T
         scores: dict[str, Scores] = {
             "buy_again": bought[rows].toarray(),
             "viewed": viewed[rows].toarray(),
             "bought_together": (shares @ self._pairs).toarray(),
             "similar": (history @ self._similar).toarray(),
             "for_you": self._ease.score(history),
-            "popular": np.broadcast_to(self._popularity, (len(rows), len(self._popularity))),
+            "latent": latent.astype(np.float64),
+            "alike": likeness(history, self._terms),
+            "popular": np.broadcast_to(self._popularity, shape),
+            "season": np.broadcast_to(self._season, shape),
         }
-        chosen = np.zeros((len(rows), self.snapshot.n_products), dtype=bool)
+        chosen = np.zeros(shape, dtype=bool)
         favour = np.where(self._allowed, 1 + TIE_BREAK * self._popularity, 0.0)
         scores = {retriever: table * favour for retriever, table in scores.items()}
         is_owned = scores["buy_again"] > 0

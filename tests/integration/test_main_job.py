@@ -25,7 +25,7 @@ METHODS = {
     "lifetime_value": {"mean_value", "recent_spend", "bg_nbd_value", "value_model"},
     "churn": {"base_rate", "recency_rule", "bg_nbd_churn", "churn_model"},
     "send_time": {"population_curve", "most_frequent_hour", "best_hour_90d", "send_time"},
-    "recommendations": {"popular", "buy_again", "item_neighbours", "als", "blend", "ranker"},
+    "recommendations": {"popular", "buy_again", "item_neighbours", "als", "ease", "blend", "ranker"},
     "category_propensity": {"category_rate", "last_category", "affinity_rule", "category_propensity"},
 }
 METRIC = {

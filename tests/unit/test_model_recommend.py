@@ -29,9 +29,12 @@ from models.recommend import (
     snapshots_by_date,
 )
 from models.recommend.blocks import top_mask
+from models.recommend.content import likeness, term_vectors
 from models.recommend.ease import item_weights
 from models.recommend.linear import EaseParams
+from models.recommend.ordering import OrderingParams
 from models.recommend.ranker import RankerParams
+from models.recommend.shelves import SLOTS, shelves
 from models.recommend.snapshot import INTERACTION_COLUMNS
 
 AS_OF = date(2025, 6, 1)
@@ -43,7 +46,10 @@ def make_products(ids: list[str], as_of: date = AS_OF, **columns: Any) -> pl.Dat
     """A catalogue; columns given override one value for all or a list."""
     values: dict[str, Any] = {
         "as_of": as_of,
+        "name": None,
         "category": None,
+        "subcategory": None,
+        "brand": None,
         "price": 10.0,
         "is_available": True,
         "is_sensitive": False,
@@ -51,6 +57,7 @@ def make_products(ids: list[str], as_of: date = AS_OF, **columns: Any) -> pl.Dat
         "units_30d": 0,
         "buyers_30d": list(range(len(ids), 0, -1)),
         "buyers_90d": 1,
+        "season_buyers": 0,
         "views_30d": 0,
         "median_repurchase_days": None,
     } | columns
@@ -59,7 +66,10 @@ def make_products(ids: list[str], as_of: date = AS_OF, **columns: Any) -> pl.Dat
     return (
         pl.DataFrame({"product_id": ids} | lists)
         .with_columns(pl.lit(value).alias(name) for name, value in single.items())
-        .with_columns(pl.col("category").cast(pl.String), pl.col("median_repurchase_days").cast(pl.Float64))
+        .with_columns(
+            pl.col("name", "category", "subcategory", "brand").cast(pl.String),
+            pl.col("median_repurchase_days").cast(pl.Float64),
+        )
     )
 
 
@@ -75,8 +85,11 @@ def make_interactions(bought: list[tuple[str, str, float]], as_of: date = AS_OF)
             "n_units": 1,
             "n_views": 0,
             "n_carts": 0,
+            "n_season_purchases": 0,
+            "first_purchased_at": midnight - timedelta(days=days),
             "last_purchased_at": midnight - timedelta(days=days),
             "last_viewed_at": None,
+            "fast_purchase_weight": 0.5 ** (days / 30),
             "purchase_weight": 0.5 ** (days / 90),
             "view_weight": 0.0,
             "weight": 0.5 ** (days / 90),
@@ -91,8 +104,11 @@ def make_interactions(bought: list[tuple[str, str, float]], as_of: date = AS_OF)
         "n_units": pl.Int32,
         "n_views": pl.Int32,
         "n_carts": pl.Int32,
+        "n_season_purchases": pl.Int32,
+        "first_purchased_at": pl.Datetime("us"),
         "last_purchased_at": pl.Datetime("us"),
         "last_viewed_at": pl.Datetime("us"),
+        "fast_purchase_weight": pl.Float64,
         "purchase_weight": pl.Float64,
         "view_weight": pl.Float64,
         "weight": pl.Float64,
@@ -156,7 +172,7 @@ def missing_purchases(as_of: date) -> pl.DataFrame:
     )
 
 
-RANKER = Ranker(params=RankerParams(n_rounds=30, min_child_weight=0.1, min_lists=10, n_threads=1))
+RANKER = Ranker(params=RankerParams(ordering=OrderingParams(n_rounds=30, min_child_weight=0.1), min_lists=10))
 EASE = Ease(params=EaseParams(ridge=10.0))
 RECOMMENDERS = (Popular(), BuyAgain(), ItemNeighbours(), Als(), EASE, Blend(), RANKER)
 WITH_TASTE = tuple(
@@ -207,8 +223,10 @@ def test_a_viewed_product_is_called_recently_viewed() -> None:
         n_purchases=pl.lit(0, pl.Int32),
         n_units=pl.lit(0, pl.Int32),
         n_views=pl.lit(3, pl.Int32),
+        first_purchased_at=pl.lit(None, pl.Datetime("us")),
         last_purchased_at=pl.lit(None, pl.Datetime("us")),
         last_viewed_at=pl.lit(datetime.combine(date(2025, 5, 30), time())),
+        fast_purchase_weight=0.0,
         purchase_weight=0.0,
         view_weight=2.0,
         weight=0.4,
@@ -323,7 +341,7 @@ def test_a_shop_with_products_and_no_history_shows_the_catalogue(recommender: An
 
 def test_the_ranker_learns_twice_the_same() -> None:
     first, second = (
-        replace(RANKER, booster=None, n_lists=None).fit([two_tastes(EARLIER)], missing_purchases(EARLIER))
+        replace(RANKER, ordering=None, n_lists=None).fit([two_tastes(EARLIER)], missing_purchases(EARLIER))
         for _ in range(2)
     )
     customers = make_customers("c00", "c01")
@@ -479,3 +497,62 @@ def test_slots_are_full_distinct_and_allowed_whatever_the_history(
         assert own["rank"].to_list() == list(range(1, min(n, len(showable)) + 1))
         assert own["product_id"].n_unique() == own.height
         assert set(own["product_id"]) <= showable
+
+
+def look_shop() -> Snapshot:
+    """Ann bought a mug long ago and a shoe last; socks and a hat go with shoes, the hat is of the shoe's own category."""
+    ids = ["hat", "lace", "mug", "shoe", "sock", "tea"]
+    return Snapshot(
+        AS_OF,
+        make_interactions([("ann", "mug", 90), ("ann", "shoe", 2), ("bob", "tea", 4)]),
+        make_products(
+            ids,
+            category=["wear", "wear", "kitchen", "wear", "extras", "food"],
+            is_available=[True, True, True, True, True, False],
+        ),
+        make_pairs([("shoe", "sock"), ("shoe", "hat"), ("mug", "tea"), ("mug", "lace")]),
+    )
+
+
+def test_every_slot_keeps_to_its_reason_and_to_what_may_be_shown() -> None:
+    rows = shelves(fitted(RANKER), look_shop(), make_customers("ann", "bob", "nobody"), n=3)
+    lists = {
+        (customer, slot): group["product_id"].to_list()
+        for (customer, slot), group in rows.group_by("customer_id", "slot", maintain_order=True)
+    }
+    assert lists["ann", "buy_again"] == ["shoe", "mug"]
+    assert lists["ann", "completes_the_look"] == ["sock"]
+    assert lists["ann", "bought_together"] == ["hat", "sock", "lace"]
+    assert "tea" not in set(rows["product_id"])
+    assert not {"shoe", "mug"} & set(lists["ann", "for_you"])
+    assert ("bob", "buy_again") not in lists
+    assert {slot for customer, slot in lists if customer == "nobody"} == {"for_you"}
+    assert set(rows["slot"]) <= set(SLOTS)
+
+
+def test_slots_of_nobody_are_an_empty_frame_of_the_same_columns() -> None:
+    some = shelves(fitted(RANKER), look_shop(), make_customers("ann"))
+    none = shelves(fitted(RANKER), look_shop(), make_customers())
+    assert none.is_empty()
+    assert none.schema == some.schema
+
+
+def test_products_are_alike_by_the_rare_words_of_their_names() -> None:
+    names = ["red retrospot mug", "red retrospot bowl", "red candle", "red lamp", None]
+    vectors = term_vectors(make_products([f"p{n}" for n in range(5)], name=names))
+    score = likeness(csr_matrix(np.array([[1.0, 0.0, 0.0, 0.0, 0.0]])), vectors)[0]
+    assert score[0] == pytest.approx(1.0)
+    assert score[1] > score[2] == pytest.approx(score[3])
+    assert score[4] == 0.0
+
+
+def test_a_cost_on_popularity_moves_the_busiest_products_down() -> None:
+    busy = replace(
+        two_tastes(),
+        products=make_products([f"p{n:02d}" for n in range(20)], buyers_30d=[100] + [1] * 19),
+    )
+    free = fitted(RANKER)
+    dear = replace(free, params=replace(free.params, popularity_cost=100.0))
+    asked = make_customers("c00")
+    assert "p00" in free.predict(busy, asked)["product_id"].to_list()
+    assert "p00" not in dear.predict(busy, asked)["product_id"].to_list()[:9]

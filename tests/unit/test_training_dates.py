@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from assets.dbt import build_args, snapshot_vars
 from assets.history import NoHistoryError, first_event_day, require_history
 from assets.home import Home
-from assets.training import PURCHASE_DAYS, training_dates
+from assets.training import PURCHASE_DAYS, PURCHASE_STEP_DAYS, training_dates
 
 WEEK = date(2025, 6, 30)
 
@@ -25,9 +25,11 @@ def test_no_window_reaches_past_the_week_or_before_the_data(days: int) -> None:
     assert all(day + timedelta(days=PURCHASE_DAYS) <= WEEK for day in dates.products)
 
 
-def test_purchase_windows_lie_end_to_end() -> None:
+def test_purchase_windows_begin_in_even_steps_and_the_last_ends_at_the_week() -> None:
     products = training_dates(WEEK, date(2024, 1, 1)).products
-    assert {later - earlier for earlier, later in pairwise(products)} == {timedelta(days=PURCHASE_DAYS)}
+    steps = {later - earlier for earlier, later in pairwise(products)}
+    assert steps == {timedelta(days=PURCHASE_STEP_DAYS)}
+    assert products[-1] + timedelta(days=PURCHASE_DAYS) == WEEK
 
 
 def test_dbt_is_told_dates_in_order_and_where_labels_end(tmp_path) -> None:

@@ -26,7 +26,15 @@ purchases as (
         customers.as_of,
         sum(purchase_days.n_orders) as n_purchases,
         sum(purchase_days.n_units) as n_units,
+        sum(purchase_days.n_orders) filter (
+            where purchase_days.order_date >= {{ days_before('customers.as_of', 365) }}
+                and purchase_days.order_date < {{ days_before('customers.as_of', 335) }}
+        ) as n_season_purchases,
+        min(cast(purchase_days.order_date as timestamp)) as first_purchased_at,
         max(purchase_days.last_purchased_at) as last_purchased_at,
+        {{ stable_sum('purchase_days.n_orders * ' ~ decay(
+            '(customers.as_of - purchase_days.order_date)', var('fast_half_life_days')
+        )) }} as fast_purchase_weight,
         {{ stable_sum('purchase_days.n_orders * ' ~ decay(
             '(customers.as_of - purchase_days.order_date)', var('purchase_half_life_days')
         )) }} as purchase_weight
@@ -85,9 +93,12 @@ combined as (
         cast(coalesce(purchases.n_units, 0) as integer) as n_units,
         cast(coalesce(visits.n_views, 0) as integer) as n_views,
         cast(coalesce(visits.n_carts, 0) as integer) as n_carts,
+        cast(coalesce(purchases.n_season_purchases, 0) as integer) as n_season_purchases,
+        coalesce(purchases.fast_purchase_weight, 0) as fast_purchase_weight,
         coalesce(purchases.purchase_weight, 0) as purchase_weight,
         coalesce(visits.view_weight, 0) as view_weight,
         coalesce(visits.cart_weight, 0) as cart_weight,
+        purchases.first_purchased_at,
         purchases.last_purchased_at,
         visits.last_viewed_at
     from purchases
@@ -106,8 +117,11 @@ select
     n_units,
     n_views,
     n_carts,
+    n_season_purchases,
+    first_purchased_at,
     last_purchased_at,
     last_viewed_at,
+    fast_purchase_weight,
     purchase_weight,
     view_weight,
     purchase_weight

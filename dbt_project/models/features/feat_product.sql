@@ -74,6 +74,20 @@ buyers as (
 
 ),
 
+season as (
+
+    select
+        purchases.product_id,
+        dates.as_of,
+        count(distinct purchases.customer_id) as season_buyers
+    from purchases
+    inner join dates
+        on purchases.order_date >= {{ days_before('dates.as_of', 365) }}
+        and purchases.order_date < {{ days_before('dates.as_of', 335) }}
+    group by purchases.product_id, dates.as_of
+
+),
+
 views as (
 
     select
@@ -105,6 +119,7 @@ select
     cast(coalesce(sales.units_90d, 0) as integer) as units_90d,
     cast(coalesce(buyers.buyers_30d, 0) as integer) as buyers_30d,
     cast(coalesce(buyers.buyers_90d, 0) as integer) as buyers_90d,
+    cast(coalesce(season.season_buyers, 0) as integer) as season_buyers,
     cast(coalesce(views.views_30d, 0) as integer) as views_30d,
     repurchases.median_repurchase_days,
     products.released_at,
@@ -114,6 +129,7 @@ from products_as_of
 inner join products on products_as_of.product_id = products.product_id
 left join sales on products_as_of.product_id = sales.product_id and products_as_of.as_of = sales.as_of
 left join buyers on products_as_of.product_id = buyers.product_id and products_as_of.as_of = buyers.as_of
+left join season on products_as_of.product_id = season.product_id and products_as_of.as_of = season.as_of
 left join views on products_as_of.product_id = views.product_id and products_as_of.as_of = views.as_of
 left join repurchases
     on products_as_of.product_id = repurchases.product_id
