@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.evaluate.table import Table
 
-TRIALS: tuple[str, ...] = ("hillstrom",)
+TRIALS: tuple[str, ...] = ("hillstrom", "simulated_offers")
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 
