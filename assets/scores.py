@@ -11,7 +11,7 @@ from assets.metadata import table
 from assets.owners import DATA_SCIENCE
 from assets.partitions import daily, one_day_per_run
 from assets.registry import Registry, Version
-from assets.training import CHURN, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
+from assets.training import CHURN, LIFETIME_VALUE, OFFER_RESPONSE, RECOMMENDATIONS, SEND_TIME
 from models.recommend import Snapshot
 from models.recommend.served import ServedRecommender
 from models.response import ResponseModel
@@ -111,6 +111,21 @@ def score_response(
     asked = feat_customer.select("customer_id").join(keys, how="cross")
     scores = ResponseModel().fit(feat_message_history).predict(asked)
     return _output(scores.sort("customer_id", "message_key"), "p_open")
+
+
+@dg.asset(**_spec(("feat_customer",), OFFER_RESPONSE, {"polars", "mlflow"}))
+def score_offer(
+    context: dg.AssetExecutionContext,
+    registry: dg.ResourceParam[Registry],
+    mail_folder: dg.ResourceParam[MailFolder],
+    feat_customer: pl.DataFrame,
+) -> dg.Output[pl.DataFrame]:
+    """What each offer adds per mail, in chance to order and in margin net of its cost, per customer; price sensitivity."""
+    version = _champion(context, registry, OFFER_RESPONSE)
+    offers = mail_folder.catalogue().frames()["offers"].select("offer_key", "percent", "fixed_cost")
+    asked = feat_customer.join(offers, how="cross")
+    scores = registry.load(version).predict(asked)
+    return _output(_versioned(scores, version, ["customer_id", "offer_key"]), "uplift_margin")
 
 
 def _champion(context: dg.AssetExecutionContext, registry: Registry, question: str) -> Version:

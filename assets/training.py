@@ -23,14 +23,16 @@ from models.features import join_labels
 from models.lessons.customers import learn_churn, learn_value
 from models.lessons.hours import learn_send_time
 from models.lessons.lesson import Lesson
+from models.lessons.offers import learn_offer_response
 from models.lessons.products import learn_recommendations
 from models.recommend import Snapshot, snapshots_by_date
 
-LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS = QUESTIONS = (
+LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, OFFER_RESPONSE = QUESTIONS = (
     "lifetime_value",
     "churn",
     "send_time",
     "recommendations",
+    "offer_response",
 )
 PURCHASE_DAYS = 30
 """Length of the window in which a purchase makes a recommendation right."""
@@ -238,6 +240,12 @@ def _recommendations(tables: TrainingSet, champion: str | None) -> Lesson:
     return learn_recommendations([*earlier, snapshots[-1]], labels, PURCHASE_DAYS, champion)
 
 
+def _offer_response(tables: TrainingSet, champion: str | None) -> Lesson:
+    return learn_offer_response(
+        tables["label_offers"], tables["feat_customer"].filter("has_behaviour"), champion
+    )
+
+
 lifetime_value = _question(
     LIFETIME_VALUE,
     _value,
@@ -263,4 +271,11 @@ recommendations = _question(
     ("feat_interactions", "feat_product", "feat_basket_pairs", "label_purchases"),
     "Which products to show: a learnt ranking over several retrievers, beside popularity, buy-again, "
     "item neighbours, ALS and a blend.",
+)
+offer_response = _question(
+    OFFER_RESPONSE,
+    _offer_response,
+    ("feat_customer", "label_offers"),
+    "What each offer adds in orders and margin, for whom: doubly robust effects of randomised sends, beside the average, "
+    "the share bought at a discount and T-, X- and DR-learners.",
 )

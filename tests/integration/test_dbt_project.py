@@ -381,6 +381,7 @@ def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
         "feat_content_match",
         "label_customer",
         "label_sends",
+        "label_offers",
         "label_purchases",
     ):
         assert tables[name].join(keys, on=["customer_id", "as_of"], how="semi").height == 0, name
