@@ -16,6 +16,7 @@ from assets.training import (
     CATEGORY_PROPENSITY,
     CHURN,
     LIFETIME_VALUE,
+    OFFER_RESPONSE,
     RECOMMENDATIONS,
     SEGMENTS,
     SEND_TIME,
@@ -173,6 +174,21 @@ def score_replenishment(feat_repurchases: pl.DataFrame) -> dg.Output[pl.DataFram
     """When each customer needs a product again that is used up or that he buys repeatedly."""
     scores = ShrunkGap().fit(feat_repurchases).predict(feat_repurchases).drop("as_of")
     return _output(scores.sort("customer_id", "product_id"), "gap_days")
+
+
+@dg.asset(**_spec(("feat_customer",), OFFER_RESPONSE, {"polars", "mlflow"}))
+def score_offer(
+    context: dg.AssetExecutionContext,
+    registry: dg.ResourceParam[Registry],
+    mail_folder: dg.ResourceParam[MailFolder],
+    feat_customer: pl.DataFrame,
+) -> dg.Output[pl.DataFrame]:
+    """What each offer adds per mail, in chance to order and in margin net of its cost, per customer; price sensitivity."""
+    version = _champion(context, registry, OFFER_RESPONSE)
+    offers = mail_folder.catalogue().frames()["offers"].select("offer_key", "percent", "fixed_cost")
+    asked = feat_customer.join(offers, how="cross")
+    scores = registry.load(version).predict(asked)
+    return _output(_versioned(scores, version, ["customer_id", "offer_key"]), "uplift_margin")
 
 
 def _champion(context: dg.AssetExecutionContext, registry: Registry, question: str) -> Version:

@@ -23,6 +23,7 @@ from models.features import join_labels
 from models.lessons.customers import learn_churn, learn_value
 from models.lessons.hours import learn_send_time
 from models.lessons.lesson import Lesson
+from models.lessons.offers import learn_offer_response
 from models.lessons.products import learn_recommendations
 from models.lessons.propensity import learn_propensity, propensity_frame
 from models.lessons.segments import learn_segments
@@ -30,12 +31,15 @@ from models.model import Model
 from models.recommend import Snapshot, snapshots_by_date
 from models.segments import CustomerSegments
 
-LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, CATEGORY_PROPENSITY, SEGMENTS = QUESTIONS = (
+LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, CATEGORY_PROPENSITY, OFFER_RESPONSE, SEGMENTS = (
+    QUESTIONS
+) = (
     "lifetime_value",
     "churn",
     "send_time",
     "recommendations",
     "category_propensity",
+    "offer_response",
     "segments",
 )
 PURCHASE_DAYS = 30
@@ -280,6 +284,12 @@ def _segments(tables: TrainingSet, _: str | None) -> Lesson:
     return learn_segments(_seen(tables), former)
 
 
+def _offer_response(tables: TrainingSet, champion: str | None) -> Lesson:
+    return learn_offer_response(
+        tables["label_offers"], tables["feat_customer"].filter("has_behaviour"), champion
+    )
+
+
 lifetime_value = _question(
     LIFETIME_VALUE,
     _value,
@@ -305,6 +315,13 @@ recommendations = _question(
     ("feat_interactions", "feat_product", "feat_basket_pairs", "label_purchases"),
     "Which products to show: a learnt ranking over several retrievers, beside popularity, buy-again, "
     "item neighbours, ALS and a blend.",
+)
+offer_response = _question(
+    OFFER_RESPONSE,
+    _offer_response,
+    ("feat_customer", "label_offers"),
+    "What each offer adds in orders and margin, for whom: doubly robust effects of randomised sends, beside the average, "
+    "the share bought at a discount and T-, X- and DR-learners.",
 )
 category_propensity = _question(
     CATEGORY_PROPENSITY,

@@ -16,6 +16,7 @@ TRIALS: tuple[str, ...] = (
     "send_time",
     "simulated_customers",
     "category_propensity",
+    "simulated_offers",
     "replenishment",
     "segments",
 )

@@ -81,6 +81,8 @@ class Linear:
 
     def predict(self, matrix: FloatArray) -> FloatArray:
         """Expected target."""
+        if not len(matrix):
+            return np.empty(0)
         return np.asarray(self._model.predict(self._scale(matrix)), dtype=np.float64)
 
 

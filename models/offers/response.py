@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -217,7 +218,7 @@ class TLearnerOffers(_PerOffer):
     name: ClassVar[str] = "t_learner"
 
     def _learner(self) -> TLearner:
-        return TLearner(lambda: Logistic(0.1))
+        return TLearner(partial(Logistic, 0.1))
 
 
 class XLearnerOffers(_PerOffer):
@@ -226,7 +227,7 @@ class XLearnerOffers(_PerOffer):
     name: ClassVar[str] = "x_learner"
 
     def _learner(self) -> XLearner:
-        return XLearner(lambda: Logistic(0.1), Linear)
+        return XLearner(partial(Logistic, 0.1), Linear)
 
 
 class DRLearnerOffers(OfferModel):

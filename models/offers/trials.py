@@ -59,10 +59,17 @@ def levels(frame: pl.DataFrame, min_sends: int) -> tuple[str, ...]:
     return tuple(counts.filter(pl.col("len") >= min_sends)["offer_key"].sort())
 
 
-def trial(frame: pl.DataFrame, level: str, matrix: FloatArray, outcome: FloatArray) -> Arms:
-    """One offer against none, over the sends of messages that came with it at times; other offers are in neither arm.
+def compared(frame: pl.DataFrame, level: str) -> pl.DataFrame:
+    """Sends of the messages that came with an offer at times."""
+    messages = frame.filter(pl.col("offer_key") == level).select("message_key").unique()
+    return frame.join(messages, on="message_key", how="semi", maintain_order="left")
 
-    The chances are scaled over all rows, so that what is left out of the comparison is spoken of as well.
+
+def trial(frame: pl.DataFrame, level: str, matrix: FloatArray, outcome: FloatArray) -> Arms:
+    """One offer against none, in the order of `compared`; sends of other offers are in neither arm.
+
+    Args:
+        matrix, outcome: per row of `frame`.
     """
     messages = frame.filter(pl.col("offer_key") == level)["message_key"].unique()
     rows = frame["message_key"].is_in(messages.implode()).to_numpy()

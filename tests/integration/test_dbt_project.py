@@ -381,6 +381,7 @@ def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
         "feat_content_match",
         "label_customer",
         "label_sends",
+        "label_offers",
         "label_purchases",
         "label_categories",
         "feat_repurchases",

@@ -21,6 +21,7 @@ from repurchase_tables import repurchases
 from shelf_tables import Shelves, products
 
 from models import churn, lookalikes, propensity, replenishment, value
+from models.lessons import offers
 from models.lessons.propensity import propensity_frame
 from models.model import MissingFeatureError, NotFittedError
 from models.response import ResponseModel
@@ -102,6 +103,40 @@ def _likeness() -> pl.DataFrame:
     return lookalikes.lookalike_frame(customers, drawn, customers["customer_id"].gather_every(3))
 
 
+@cache
+def _randomised_sends() -> pl.DataFrame:
+    """Eight sends to every customer, every other one without an offer; offers are ordered from more often."""
+    number = pl.int_range(pl.len())
+    return (
+        _customers_now()
+        .join(pl.DataFrame({"week": range(8)}), how="cross")
+        .with_columns(
+            message_key=pl.lit("weekly"),
+            offer_key=pl.when(number % 2 == 0)
+            .then(pl.lit("none"))
+            .when(number % 4 == 1)
+            .then(pl.lit("percent_10"))
+            .otherwise(pl.lit("percent_20")),
+            propensity=pl.when(number % 2 == 0).then(0.5).otherwise(0.25),
+        )
+        .with_columns(
+            is_ordered=(number % 7 == 0) | ((pl.col("offer_key") != "none") & (number % 5 == 1)),
+            is_redeemed=(pl.col("offer_key") != "none") & (number % 5 == 1),
+            revenue_total=pl.col("margin_total") * 2.5,
+        )
+    )
+
+
+@cache
+def _offers_asked() -> pl.DataFrame:
+    offer_keys = pl.DataFrame({"offer_key": ["none", "percent_10", "percent_20", "never_sent"]})
+    return (
+        _customers_now()
+        .join(offer_keys, how="cross")
+        .with_columns(revenue_total=pl.col("margin_total") * 2.5, percent=10.0, fixed_cost=0.0)
+    )
+
+
 CUSTOMER_MODELS = (
     *value.BASELINES.values(),
     value.ValueModel,
@@ -154,6 +189,10 @@ CASES += [
 CASES += [
     Case(model.name, model, _likeness, _likeness, ("customer_id", "as_of"), "country")
     for model in (lookalikes.NearestCentroid, lookalikes.MembershipModel)
+]
+CASES += [
+    Case(name, make, _randomised_sends, _offers_asked, ("customer_id", "offer_key"), "offer_key")
+    for name, make in offers.METHODS.items()
 ]
 
 every_model = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
