@@ -15,8 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from models.boosting import BoostingParams, BoostingRows, Correction, Link
 from models.btyd import BtydParams
+from models.correction import Correction, CorrectionParams, CorrectionRows, Link
 from models.evaluation.champion import Criterion
 from models.evaluation.metrics import auc, expected_calibration_error, log_loss
 from models.features import KEYS, FloatArray
@@ -55,8 +55,8 @@ class PropensityParams:
     """Parameters of the customers' order rates and of the correction."""
 
     btyd: BtydParams = field(default_factory=BtydParams)
-    boosting: BoostingParams = field(
-        default_factory=lambda: BoostingParams(
+    boosting: CorrectionParams = field(
+        default_factory=lambda: CorrectionParams(
             max_depth=5, learning_rate=0.1, min_child_weight=20.0, rounds=60, max_rounds=150, weight=0.75
         )
     )
@@ -108,12 +108,12 @@ class CategoryPropensity(PropensityEstimator):
         p: FloatArray = expit(offset + self.correction.predict(matrix))
         return p
 
-    def _rows(self, frame: pl.DataFrame) -> BoostingRows:
+    def _rows(self, frame: pl.DataFrame) -> CorrectionRows:
         matrix, offset = self._inputs(frame)
         number = frame.get_column("as_of").rank("dense").to_numpy().astype(np.intp)
         first, last = frame["as_of"].min(), frame["as_of"].max()
         days = pl.Series([first, last], dtype=pl.Date).diff().dt.total_days()[1] or 0
-        return BoostingRows(matrix, bought(frame), offset, number, float(days) + HORIZON_DAYS)
+        return CorrectionRows(matrix, bought(frame), offset, number, float(days) + HORIZON_DAYS)
 
     def _inputs(self, frame: pl.DataFrame) -> tuple[NDArray[np.float32], FloatArray]:
         base = logit(self.rule._probability(frame))

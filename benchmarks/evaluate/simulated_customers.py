@@ -23,12 +23,14 @@ from benchmarks.evaluate.simulated_shop import Played, play
 from benchmarks.evaluate.table import Table, Target
 from models import churn, value
 from models.churn import ChurnModel
-from models.churn_rules import ChurnEstimator
+from models.churn_estimator import ChurnEstimator
+from models.churn_rules import 
 from models.evaluation.metrics import auc, expected_calibration_error, log_loss, normalised_gini, total_ratio
 from models.evaluation.splits import plan_snapshots
 from models.features import join_labels
 from models.value import ValueModel
-from models.value_rules import ValueEstimator
+from models.value_estimator import ValueEstimator
+from models.value_rules import 
 from shop.config import ShopConfig
 from shop.world import World
 
@@ -98,7 +100,7 @@ def _shop(seed: int) -> Judged:
         float(truth["is_gone"].mean()),  # type: ignore[arg-type]
         float(silent.mean()),
         {
-            name: _judge_churn(make().fit(training).predict(now, horizon_days=FUTURE_DAYS), truth, silent)
+            name: _judge_churn(make().fit(training).predict(now, FUTURE_DAYS), truth, silent)
             for name, make in CHURN.items()
         },
         {name: _judge_value(make().fit(training).predict(now), truth) for name, make in VALUE.items()},

@@ -1,0 +1,190 @@
+"""Gradient-boosted corrections of a base estimate.
+
+Here: one XGBoost booster that starts from a given offset per row, how many rounds it runs and how far it is
+trusted, its importances. Not here: which offset, which labels (`propensity`);
+boosters weighed against other estimates (`boosting`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from models.evaluation.intervals import Metric
+from models.features import FloatArray
+
+YEAR_DAYS = 365.0
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class CorrectionParams:
+    """XGBoost's parameters under its own names; when boosting is worth it at all.
+
+    `rounds` and `weight` (share of the correction that is applied) hold where no inner split can choose them.
+    Below `min_rows` labelled rows or `min_events` rows of the rarer outcome there is no correction. The
+    number of threads is fixed because the order in which floats are summed depends on it.
+    """
+
+    max_depth: int = 4
+    learning_rate: float = 0.05
+    min_child_weight: float = 10.0
+    reg_lambda: float = 10.0
+    subsample: float = 0.8
+    colsample_bytree: float = 0.6
+    max_bin: int = 64
+    rounds: int = 40
+    weight: float = 0.5
+    max_rounds: int = 200
+    early_stopping_rounds: int = 15
+    min_rows: int = 300
+    min_events: int = 50
+    n_threads: int = 1
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class CorrectionRows:
+    """Matrix, labels, offset on the objective's link scale, and the number of the snapshot, one entry per
+    row.
+
+    `days_covered`: from the first label window's start to the last one's end.
+    """
+
+    matrix: NDArray[np.float32]
+    label: FloatArray
+    offset: FloatArray
+    snapshot: NDArray[np.intp]
+    days_covered: float
+
+    def enough(self, params: CorrectionParams) -> bool:
+        """Is there enough to learn a correction from?"""
+        events = int((self.label > 0).sum())
+        return (
+            len(self.label) >= params.min_rows and min(events, len(self.label) - events) >= params.min_events
+        )
+
+
+@dataclass(frozen=True)
+class Link:
+    """An XGBoost objective, its inverse link, the loss (actual, predicted) by which trust is chosen, and
+    `level`: what to add to the offsets so that the predicted total is the actual one.
+    """
+
+    objective: str
+    inverse: Callable[[FloatArray], FloatArray]
+    loss: Metric
+    level: Callable[[FloatArray, FloatArray], float]
+
+
+class Correction:
+    """`link(prediction) = offset + level + weight * trees`; with too few rows the base estimate itself.
+
+    The trees learn who differs from the base within a snapshot: each snapshot's total is taken out first, for it is
+    as much the season's as the base's error. The level left over is applied only where the labels cover a year.
+    """
+
+    def __init__(self, link: Link, feature_names: tuple[str, ...], params: CorrectionParams) -> None:
+        self.link = link
+        self.feature_names = feature_names
+        self.params = params
+        self.rounds = params.rounds
+        self.weight = params.weight
+        self.level = 0.0
+        self._booster: xgb.Booster | None = None
+
+    def choose(self, past: CorrectionRows, later: CorrectionRows) -> FloatArray:
+        """Set `rounds` and `weight` to what, learnt on `past`, ranks best on `later`; return the linked
+        predictions for `later`, its own level included.
+        """
+        offset = self._levelled(later)
+        if not past.enough(self.params) or not len(later.label):
+            return offset
+        booster = xgb.train(
+            self._settings(),
+            self._data(past),
+            self.params.max_rounds,
+            evals=[(self._data(later), "later")],
+            early_stopping_rounds=self.params.early_stopping_rounds,
+            verbose_eval=False,
+        )
+        self.rounds = int(booster.best_iteration) + 1
+        trees = self._trees(booster[: self.rounds], later.matrix)
+        losses = [
+            self.link.loss(later.label, self.link.inverse(offset + weight * trees)) for weight in WEIGHTS
+        ]
+        self.weight = WEIGHTS[int(np.argmin(losses))]
+        return offset + self.weight * trees
+
+    def adopt(self, other: Correction) -> None:
+        """Take over what `other` has chosen."""
+        self.rounds, self.weight = other.rounds, other.weight
+
+    def fit(self, rows: CorrectionRows) -> Self:
+        """Learn the level and train the trees for `rounds`, or leave both out."""
+        self.level, self._booster = 0.0, None
+        if rows.enough(self.params):
+            if rows.days_covered >= YEAR_DAYS:
+                self.level = self.link.level(rows.label, rows.offset)
+            if self.weight > 0:
+                self._booster = xgb.train(self._settings(), self._data(rows), self.rounds, verbose_eval=False)
+        return self
+
+    @property
+    def is_active(self) -> bool:
+        """Does the correction do anything?"""
+        return self._booster is not None
+
+    def predict(self, matrix: NDArray[np.float32]) -> FloatArray:
+        """What to add to the offset, on the link scale."""
+        if self._booster is None or not len(matrix):
+            return np.full(len(matrix), self.level)
+        return self.level + self.weight * self._trees(self._booster, matrix)
+
+    def _settings(self) -> dict[str, str | int | float]:
+        params = self.params
+        return {
+            "objective": self.link.objective,
+            "tree_method": "hist",
+            "max_depth": params.max_depth,
+            "learning_rate": params.learning_rate,
+            "min_child_weight": params.min_child_weight,
+            "reg_lambda": params.reg_lambda,
+            "subsample": params.subsample,
+            "colsample_bytree": params.colsample_bytree,
+            "max_bin": params.max_bin,
+            "nthread": params.n_threads,
+            "seed": params.seed,
+            "verbosity": 0,
+        }
+
+    def _levelled(self, rows: CorrectionRows) -> FloatArray:
+        """The offsets with each snapshot's own level added."""
+        offset = rows.offset.copy()
+        for number in np.unique(rows.snapshot):
+            inside = rows.snapshot == number
+            offset[inside] += self.link.level(rows.label[inside], rows.offset[inside])
+        return offset
+
+    def _data(self, rows: CorrectionRows) -> xgb.DMatrix:
+        return xgb.DMatrix(
+            rows.matrix,
+            label=rows.label,
+            base_margin=self._levelled(rows),
+            feature_names=list(self.feature_names),
+            nthread=self.params.n_threads,
+        )
+
+    def _trees(self, booster: xgb.Booster, matrix: NDArray[np.float32]) -> FloatArray:
+        data = xgb.DMatrix(
+            matrix,
+            base_margin=np.zeros(len(matrix)),
+            feature_names=list(self.feature_names),
+            nthread=self.params.n_threads,
+        )
+        return np.asarray(booster.predict(data, output_margin=True), dtype=np.float64)
