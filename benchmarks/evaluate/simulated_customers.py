@@ -24,13 +24,11 @@ from benchmarks.evaluate.table import Table, Target
 from models import churn, value
 from models.churn import ChurnModel
 from models.churn_estimator import ChurnEstimator
-from models.churn_rules import 
 from models.evaluation.metrics import auc, expected_calibration_error, log_loss, normalised_gini, total_ratio
 from models.evaluation.splits import plan_snapshots
 from models.features import join_labels
 from models.value import ValueModel
 from models.value_estimator import ValueEstimator
-from models.value_rules import 
 from shop.config import ShopConfig
 from shop.world import World
 
