@@ -14,7 +14,7 @@ import polars as pl
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from models.btyd import BtydParams
+from models.btyd import BgNbd, BtydParams
 from models.features import KEYS, FloatArray, numbers
 from models.model import NoParams, NotFittedError, require
 from models.order_rates import FEATURES as RATE_FEATURES
@@ -206,7 +206,7 @@ class AffinityRule(PropensityEstimator):
         self.params = btyd or BtydParams()
 
     def _learn(self, frame: pl.DataFrame) -> None:
-        self.rates = OrderRates(self.params).fit(_customers(frame))
+        self.rates = OrderRates(BgNbd(self.params)).fit(_customers(frame))
         known = labelled(frame)
         inputs, outcome = self._inputs(known), bought(known)
         self.lines: dict[str, FloatArray] = {}
