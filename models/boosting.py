@@ -7,7 +7,7 @@ and the bases' estimates are weighed. Not here: which offset, which labels (`val
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,8 +16,8 @@ import polars as pl
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from models.evaluation.intervals import Metric
 from models.features import FloatArray
+from models.link import Link, is_enough
 from models.portrait import Portrait
 
 CORRECTED, RANKED, PLAIN = MEMBERS = ("corrected", "ranked", "plain")
@@ -53,19 +53,6 @@ class BoostingParams:
 
 
 @dataclass(frozen=True)
-class Link:
-    """An XGBoost objective, its link and the inverse, the loss (actual, predicted) by which members are weighed, and
-    `level`: what to add to offsets so that the predicted total is the actual one.
-    """
-
-    objective: str
-    forward: Callable[[FloatArray], FloatArray]
-    inverse: Callable[[FloatArray], FloatArray]
-    loss: Metric
-    level: Callable[[FloatArray, FloatArray], float]
-
-
-@dataclass(frozen=True)
 class BoostingRows:
     """What trees learn from, one entry per labelled row: the portrait, the label, the base on the link's scale."""
 
@@ -75,10 +62,7 @@ class BoostingRows:
 
     def enough(self, params: BoostingParams) -> bool:
         """Is there enough to learn from?"""
-        events = int((self.label > 0).sum())
-        return (
-            len(self.label) >= params.min_rows and min(events, len(self.label) - events) >= params.min_events
-        )
+        return is_enough(self.label, params.min_rows, params.min_events)
 
 
 class Ensemble:

@@ -16,15 +16,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
-from models.boosting import (
-    BoostingParams,
-    BoostingRows,
-    Ensemble,
-    Link,
-    equal_weights,
-    mean_of,
-    weigh,
-)
+from models.boosting import BoostingParams, BoostingRows, Ensemble, equal_weights, mean_of, weigh
 from models.btyd import BgNbd, BtydParams
 from models.churn_estimator import SHARED_FEATURES, ChurnEstimator, SurvivalCurve
 from models.churn_reasons import by_topic
@@ -34,6 +26,7 @@ from models.evaluation.intervals import Interval, Metric, bootstrap_interval
 from models.evaluation.metrics import auc, brier, expected_calibration_error, log_loss
 from models.evaluation.splits import time_split
 from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FloatArray, numbers
+from models.link import CHANCE, log_odds_level
 from models.model import require
 from models.order_rates import HORIZON_DAYS, OrderRates, judged_longest, labelled, newest
 from models.pareto_nbd import ParetoNbd
@@ -65,16 +58,6 @@ def _platt(log_odds: FloatArray, outcome: FloatArray, prior: float) -> float:
     return float(found.x[0])
 
 
-def _logit_level(outcome: FloatArray, log_odds: FloatArray) -> float:
-    """What to add to the log-odds so that the mean risk is the observed share."""
-    low, high = -10.0, 10.0
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if expit(log_odds + middle).sum() < outcome.sum() else (low, middle)
-    return 0.5 * (low + high)
-
-
-RISK_LINK = Link("binary:logistic", logit, expit, log_loss, _logit_level)
 FURTHER = ("bg_nbd_p_no_order_90d", "pareto_nbd_p_no_order_90d", "p_alive")
 
 
@@ -114,14 +97,14 @@ class ChurnModel(ChurnEstimator):
         held, outcome = split.holdout, churned(split.holdout)
         members = then._members(held, numbers(held, "horizon_days"))
         if then.trees.is_active:
-            then.weights = weigh(members, outcome, RISK_LINK, self.params.boosting)
+            then.weights = weigh(members, outcome, CHANCE, self.params.boosting)
             then._keep_share(newest(split.train))
             if self.trees.is_active:
                 self.weights = then.weights
                 self._keep_share(newest(frame))
-        log_odds = then.shift + _log_odds(mean_of(members, then.weights, RISK_LINK))
+        log_odds = then.shift + _log_odds(mean_of(members, then.weights, CHANCE))
         self.pivot = float(log_odds.mean())
-        levelled = log_odds + _logit_level(outcome, log_odds)
+        levelled = log_odds + log_odds_level(outcome, log_odds)
         self.slope = _platt(levelled, outcome, self.params.calibration_prior)
 
     def _fit_members(self, frame: pl.DataFrame) -> None:
@@ -134,7 +117,7 @@ class ChurnModel(ChurnEstimator):
         known = labelled(frame)
         base = _log_odds(self.pareto_nbd.p_no_order(known, numbers(known, "horizon_days")))
         rows = BoostingRows(self.painter.of_then(known, self._further(known)), churned(known), base)
-        self.trees = Ensemble(RISK_LINK, self.painter.names, self.params.boosting).fit(rows)
+        self.trees = Ensemble(CHANCE, self.painter.names, self.params.boosting).fit(rows)
         self.weights = equal_weights((BgNbd.name, ParetoNbd.name, *self.trees.members))
         self.slope, self.pivot = 1.0, 0.0
         self._keep_share(now)
@@ -142,11 +125,11 @@ class ChurnModel(ChurnEstimator):
     def _keep_share(self, now: pl.DataFrame) -> None:
         """Trees tell who is at risk, not how many: set the shift at which the shop's mean risk is Pareto/NBD's."""
         members = self._members(now, HORIZON_DAYS)
-        log_odds = _log_odds(mean_of(members, self.weights, RISK_LINK))
-        self.shift = _logit_level(members[ParetoNbd.name], log_odds) if len(log_odds) else 0.0
+        log_odds = _log_odds(mean_of(members, self.weights, CHANCE))
+        self.shift = log_odds_level(members[ParetoNbd.name], log_odds) if len(log_odds) else 0.0
 
     def _risk(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
-        log_odds = self.shift + _log_odds(mean_of(self._members(frame, days), self.weights, RISK_LINK))
+        log_odds = self.shift + _log_odds(mean_of(self._members(frame, days), self.weights, CHANCE))
         risk: FloatArray = expit(self.pivot + self.slope * (log_odds - self.pivot))
         return risk
 

@@ -1,13 +1,11 @@
 """Gradient-boosted corrections of a base estimate.
 
 Here: one XGBoost booster that starts from a given offset per row, how many rounds it runs and how far it is
-trusted, its importances. Not here: which offset, which labels (`propensity`);
-boosters weighed against other estimates (`boosting`).
+trusted. Not here: which offset, which labels (`propensity`); boosters weighed against other estimates (`boosting`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,8 +13,8 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from models.evaluation.intervals import Metric
 from models.features import FloatArray
+from models.link import Link, is_enough
 
 YEAR_DAYS = 365.0
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -64,22 +62,7 @@ class CorrectionRows:
 
     def enough(self, params: CorrectionParams) -> bool:
         """Is there enough to learn a correction from?"""
-        events = int((self.label > 0).sum())
-        return (
-            len(self.label) >= params.min_rows and min(events, len(self.label) - events) >= params.min_events
-        )
-
-
-@dataclass(frozen=True)
-class Link:
-    """An XGBoost objective, its inverse link, the loss (actual, predicted) by which trust is chosen, and
-    `level`: what to add to the offsets so that the predicted total is the actual one.
-    """
-
-    objective: str
-    inverse: Callable[[FloatArray], FloatArray]
-    loss: Metric
-    level: Callable[[FloatArray, FloatArray], float]
+        return is_enough(self.label, params.min_rows, params.min_events)
 
 
 class Correction:
@@ -98,13 +81,11 @@ class Correction:
         self.level = 0.0
         self._booster: xgb.Booster | None = None
 
-    def choose(self, past: CorrectionRows, later: CorrectionRows) -> FloatArray:
-        """Set `rounds` and `weight` to what, learnt on `past`, ranks best on `later`; return the linked
-        predictions for `later`, its own level included.
-        """
-        offset = self._levelled(later)
+    def choose(self, past: CorrectionRows, later: CorrectionRows) -> None:
+        """Set `rounds` and `weight` to what, learnt on `past`, does best on `later`, its own level taken out."""
         if not past.enough(self.params) or not len(later.label):
-            return offset
+            return
+        offset = self._levelled(later)
         booster = xgb.train(
             self._settings(),
             self._data(past),
@@ -119,7 +100,6 @@ class Correction:
             self.link.loss(later.label, self.link.inverse(offset + weight * trees)) for weight in WEIGHTS
         ]
         self.weight = WEIGHTS[int(np.argmin(losses))]
-        return offset + self.weight * trees
 
     def adopt(self, other: Correction) -> None:
         """Take over what `other` has chosen."""
@@ -134,11 +114,6 @@ class Correction:
             if self.weight > 0:
                 self._booster = xgb.train(self._settings(), self._data(rows), self.rounds, verbose_eval=False)
         return self
-
-    @property
-    def is_active(self) -> bool:
-        """Does the correction do anything?"""
-        return self._booster is not None
 
     def predict(self, matrix: NDArray[np.float32]) -> FloatArray:
         """What to add to the offset, on the link scale."""

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from models.btyd import BtydParams
-from models.correction import Correction, CorrectionParams, CorrectionRows, Link
+from models.correction import Correction, CorrectionParams, CorrectionRows
 from models.evaluation.champion import Criterion
 from models.evaluation.metrics import auc, expected_calibration_error, log_loss
 from models.features import KEYS, FloatArray
+from models.link import CHANCE
 from models.model import Model, require
 from models.propensity_rules import (
     HORIZON_DAYS,
@@ -36,18 +37,6 @@ from models.shrinkage import logit
 
 BEHAVIOUR = tuple(column for column in CUSTOMER_COLUMNS if column not in (*KEYS, "has_behaviour"))
 CUSTOMERS_PER_PART = 10_000
-
-
-def _level(outcome: FloatArray, log_odds: FloatArray) -> float:
-    """What to add to the log-odds so that the mean chance is the observed share: bisection."""
-    low, high = -10.0, 10.0
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if expit(log_odds + middle).sum() < outcome.sum() else (low, middle)
-    return 0.5 * (low + high)
-
-
-LINK = Link("binary:logistic", expit, log_loss, _level)
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,7 @@ class CategoryPropensity(PropensityEstimator):
             *OWN,
             *POPULARITY,
         )
-        self.correction = Correction(LINK, names, self.params.boosting)
+        self.correction = Correction(CHANCE, names, self.params.boosting)
 
     def _probability(self, frame: pl.DataFrame) -> FloatArray:
         matrix, offset = self._inputs(frame)

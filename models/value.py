@@ -13,15 +13,7 @@ from types import MappingProxyType
 import numpy as np
 import polars as pl
 
-from models.boosting import (
-    BoostingParams,
-    BoostingRows,
-    Ensemble,
-    Link,
-    equal_weights,
-    mean_of,
-    weigh,
-)
+from models.boosting import BoostingParams, BoostingRows, Ensemble, equal_weights, mean_of, weigh
 from models.btyd import BgNbd
 from models.evaluation.champion import Criterion
 from models.evaluation.intervals import Interval, Metric, bootstrap_interval
@@ -35,6 +27,7 @@ from models.evaluation.metrics import (
 )
 from models.evaluation.splits import time_split
 from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FloatArray, numbers
+from models.link import Link
 from models.model import require
 from models.order_rates import HORIZON_DAYS, OrderRates, PopulationCurve, judged_longest, labelled, newest
 from models.portrait import FEATURES as PORTRAIT_FEATURES

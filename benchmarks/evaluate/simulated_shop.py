@@ -5,7 +5,6 @@ Here: from a world to a home with a warehouse and training tables. Not here: wha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -13,13 +12,11 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.dbt import Dbt, snapshot_vars
 from assets.home import Home
 from assets.landing.ingest import ingest
+from benchmarks.evaluate.simulated import SimulatedShop, build_tables
 from shop.config import ShopConfig
 from shop.world import DayOutcome, World
-
-MEMORY, THREADS = "2GB", 2
 
 
 @dataclass(frozen=True)
@@ -34,15 +31,9 @@ class Played:
         self, names: Sequence[str], dates: Sequence[date], horizon_days: int
     ) -> dict[str, pl.DataFrame]:
         """Feature and label tables at some dates, by the product's own SQL; no label reaches past the last day."""
-        week = self.world.today
-        folder = self.home.training(week)
-        folder.mkdir(parents=True, exist_ok=True)
-        variables = snapshot_vars(self.home, week, dates, horizon_days)
-        select = " ".join(f"+{name}" for name in names)
-        Dbt(self.home, MEMORY, THREADS).run(
-            ["run", "--quiet", "--select", select, "--vars", json.dumps(variables)], "evaluate"
-        )
-        return {name: pl.read_parquet(folder / f"{name}.parquet") for name in names}
+        shop = SimulatedShop(self.home, self.home.root / "truth", self.world.today)
+        build_tables(shop, names, dates, horizon_days)
+        return {name: shop.table(name) for name in names}
 
 
 def play(
