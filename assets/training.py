@@ -20,7 +20,7 @@ from assets.partitions import weekly
 from assets.registry import Registry, fingerprint
 from models.evaluation.splits import SnapshotPlan, plan_snapshots
 from models.features import join_labels
-from models.lessons.customers import learn_churn, learn_value
+from models.lessons.customers import learn_churn, learn_value, seen_customers
 from models.lessons.hours import learn_send_time
 from models.lessons.lesson import Lesson
 from models.lessons.products import learn_recommendations
@@ -200,13 +200,8 @@ def _question(question: str, learn: Learn, tables: tuple[str, ...], description:
 
 
 def _customers(tables: TrainingSet) -> pl.DataFrame:
-    """Labelled snapshots of everyone who had been seen by then and does not refuse profiling.
-
-    A customer without a sign-up date and without an event is in a plan, but not in an old snapshot: that he is in the file
-    at all may be because of what he did later.
-    """
-    seen = tables["feat_customer"].filter("has_behaviour", pl.col("first_seen_at").is_not_null())
-    return join_labels(seen, tables["label_customer"])
+    """Labelled snapshots of who is learnt from."""
+    return join_labels(seen_customers(tables["feat_customer"]), tables["label_customer"])
 
 
 def _value(tables: TrainingSet, champion: str | None) -> Lesson:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from models.evaluation.intervals import Metric
 from models.features import FloatArray
+from models.model import Explanation
 
 YEAR_DAYS = 365.0
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -155,6 +156,22 @@ class Correction:
         if self._booster is None or not len(matrix):
             return np.full(len(matrix), self.level)
         return self.level + self.weight * self._trees(self._booster, matrix)
+
+    def explain(self, matrix: NDArray[np.float32], offset: FloatArray) -> Explanation | None:
+        """SHAP values of the trees, and of the base estimate (`base`) its distance from the mean; None without trees.
+
+        Source: Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for trees",
+        as XGBoost computes it.
+        """
+        if self._booster is None or not len(matrix):
+            return None
+        data = xgb.DMatrix(matrix, feature_names=list(self.feature_names), nthread=self.params.n_threads)
+        trees = np.asarray(self._booster.predict(data, pred_contribs=True), dtype=np.float64)[:, :-1]
+        return Explanation(
+            ("base", *self.feature_names),
+            np.column_stack([offset, matrix.astype(np.float64)]),
+            np.column_stack([offset - offset.mean(), self.weight * trees]),
+        )
 
     def importances(self) -> pl.DataFrame:
         """feature, gain (share of the total gain), largest first; no rows without trees."""

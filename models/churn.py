@@ -25,7 +25,7 @@ from models.evaluation.intervals import Interval, Metric, bootstrap_interval
 from models.evaluation.metrics import auc, brier, expected_calibration_error, log_loss
 from models.evaluation.splits import time_split
 from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FeatureEncoder, FloatArray, numbers
-from models.model import require
+from models.model import Explanation, require
 from models.order_rates import FEATURES as RATE_FEATURES
 from models.order_rates import HORIZON_DAYS, OrderRates, labelled
 
@@ -116,6 +116,10 @@ class ChurnModel(ChurnEstimator):
         log_odds = self._base_log_odds(frame, days) + self.correction.predict(self._matrix(frame))
         risk: FloatArray = expit(self.pivot + self.slope * (log_odds - self.pivot))
         return risk
+
+    def explain(self, frame: pl.DataFrame) -> Explanation | None:
+        """What each input adds to the log-odds of no order in 90 days, before calibration."""
+        return self.correction.explain(self._matrix(frame), self._base_log_odds(frame, HORIZON_DAYS))
 
     def _base_log_odds(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
         risk = np.clip(self.rates.p_no_order(frame, days), BASE_BOUND, 1.0 - BASE_BOUND)

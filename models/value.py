@@ -27,7 +27,7 @@ from models.evaluation.metrics import (
 )
 from models.evaluation.splits import time_split
 from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FeatureEncoder, FloatArray, numbers
-from models.model import require
+from models.model import Explanation, require
 from models.order_rates import HORIZON_DAYS, labelled
 from models.value_rules import (
     BgNbdValue,
@@ -111,6 +111,11 @@ class ValueModel(ValueEstimator):
         if self.base.mean_margin == 0.0:
             margin = np.zeros(frame.height)
         return ValueEstimate(orders, margin, margin * self.base.growth(frame))
+
+    def explain(self, frame: pl.DataFrame) -> Explanation | None:
+        """What each input adds to the logarithm of the expected margin of 90 days."""
+        base = self._base_orders(frame, HORIZON_DAYS) * self._base_margin(frame)
+        return self.margin_correction.explain(self._matrix(frame), np.log(base))
 
     def _base_orders(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
         floor = FLOOR_ORDERS * days / HORIZON_DAYS
