@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from datetime import date
 from pathlib import Path
 
-from assets.training import QUESTIONS
 from pipelines.definitions import build_defs
 from pipelines.instance import open_instance
-from pipelines.runs import run_job
 from pipelines.settings import Settings
 
 SEPARATE = "training_snapshots"
@@ -25,30 +21,22 @@ SEPARATE = "training_snapshots"
 def main(job: str, part: str, file: str, day: str | None = None) -> None:
     """Run the part of the job and note its steps."""
     settings = Settings.from_env()
-    definitions = build_defs(settings)
-    resolved = definitions.resolve_job_def(job)
-    graph = resolved.asset_layer.asset_graph
-    names = {
-        key: key.to_user_string() if key.to_user_string() == SEPARATE else graph.get(key).group_name
-        for key in resolved.asset_layer.executable_asset_keys
+    resolved = build_defs(settings).resolve_job_def(job)
+    layer = resolved.asset_layer
+    parts = {
+        key: SEPARATE if key.to_user_string() == SEPARATE else layer.asset_graph.get(key).group_name
+        for key in layer.executable_asset_keys
     }
-    began: dict[str, float] = {}
-    spent: dict[str, float] = {}
-
-    def on_step(step: str, done: int, total: int) -> None:
-        if step in began:
-            spent[step] = time.monotonic() - began[step]
-        began.setdefault(step, time.monotonic())
-
-    chosen = [key for key, name in names.items() if name == part]
     with open_instance(settings.home) as instance:
-        run_job(definitions, instance, job, date.fromisoformat(day) if day else None, on_step, only=chosen)
-    steps = [
-        {"step": step, "seconds": seconds}
-        for step, seconds in spent.items()
-        if step in QUESTIONS or part == "scores"
+        result = resolved.execute_in_process(
+            partition_key=day, instance=instance, asset_selection=[key for key in parts if parts[key] == part]
+        )
+    spent = [
+        {"step": event.step_key, "seconds": event.step_success_data.duration_ms / 1000}
+        for event in result.all_events
+        if event.is_step_success
     ]
-    Path(file).write_text(json.dumps(steps))
+    Path(file).write_text(json.dumps(spent))
 
 
 if __name__ == "__main__":

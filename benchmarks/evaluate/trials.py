@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.evaluate.table import Table
 
-TRIALS: tuple[str, ...] = ()
+TRIALS: tuple[str, ...] = ("speed",)
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
 
 

@@ -111,12 +111,12 @@ def learn_send_time(sends: pl.DataFrame, hours: pl.DataFrame, champion: str | No
 
 
 def counts_of(profile: pl.DataFrame) -> pl.DataFrame:
-    """Sends, opens and visits per customer of a `send_hour_profile`, of those about whom anything is known."""
-    names = {feature.removesuffix("_by_hour"): feature for feature in FEATURES}
-    counts = profile.select(
-        pl.col(feature).cast(pl.List(pl.Float64)).list.sum().alias(name) for name, feature in names.items()
-    )
-    return counts.filter(pl.sum_horizontal(pl.all()) > 0)
+    """open_rate (human opens per send; null where nothing was sent), n_visits per customer of a `send_hour_profile`.
+
+    Sends themselves are left out: they are the shop's own doing and grow with every mail.
+    """
+    sent, opened, _, visits = (pl.col(f).cast(pl.List(pl.Float64)).list.sum() for f in FEATURES)
+    return profile.select(open_rate=pl.when(sent > 0).then(opened / sent), n_visits=visits)
 
 
 def chances_of(scores: pl.DataFrame) -> pl.DataFrame:

@@ -130,7 +130,7 @@ def importance_files(
     """`importance.png` and `importance.csv` of a method's permutation importance on the holdout; nothing for no rows."""
     if importance.is_empty():
         return {}, {}
-    title = f"{method}: loss of {criterion.name} without the feature"
+    title = f"{method}: importance for {criterion.name}"
     return {"importance.png": importance_plot(importance, title)}, {"importance.csv": importance}
 
 
