@@ -37,12 +37,19 @@ def tables(data: Path) -> Iterator[Table]:
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         root = Path(folder)
         home = {"SENDPLAN_HOME": str(root / "home"), "SENDPLAN_LANDING": str(root / "landing")}
-        imported = [SENDPLAN, "import", "online-retail", file, "--landing", root / "landing"]
+        imported: list[str | Path] = [
+            SENDPLAN,
+            "import",
+            "online-retail",
+            file,
+            "--landing",
+            root / "landing",
+        ]
         costs = {"import": run(imported, root / "import.log", environment=home)}
         seconds: dict[str, float] = {}
         for job, partition, part, name in STEPS:
             log, spent = root / f"{part}.log", root / f"{part}.json"
-            step = [sys.executable, "-m", "benchmarks.evaluate.step", job, part, spent]
+            step: list[str | Path] = [sys.executable, "-m", "benchmarks.evaluate.step", job, part, spent]
             costs[name] = run([*step, *([partition] if partition else [])], log, environment=home)
             if name in ("training", "scoring"):
                 seconds |= {f"{name}: {row[0]}": row[1] for row in pl.read_json(spent).iter_rows()}
