@@ -115,7 +115,7 @@ def counts_of(profile: pl.DataFrame) -> pl.DataFrame:
 
     Sends themselves are left out: they are the shop's own doing and grow with every mail.
     """
-    sent, opened, _, visits = (pl.col(f).cast(pl.List(pl.Float64)).list.sum() for f in FEATURES)
+    sent, opened, _, visits = (pl.col(f).arr.sum() for f in FEATURES)
     return profile.select(open_rate=pl.when(sent > 0).then(opened / sent), n_visits=visits)
 
 
