@@ -18,6 +18,7 @@ TRIALS: tuple[str, ...] = (
     "category_propensity",
     "simulated_offers",
     "replenishment",
+    "speed",
     "segments",
 )
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""
