@@ -126,14 +126,17 @@ def calibration_table(outcome: ArrayLike, probability: ArrayLike, n_bins: int = 
     Empty bins are left out.
     """
     truth, p = _pair(outcome, probability)
-    bins = np.minimum((p * n_bins).astype(int), n_bins - 1) + 1
-    return (
-        pl.DataFrame(
-            {"bin": bins, "p": p, "y": truth}, schema={"bin": pl.Int64, "p": pl.Float64, "y": pl.Float64}
-        )
-        .group_by("bin")
-        .agg(n=pl.len(), predicted=pl.col("p").mean(), actual=pl.col("y").mean())
-        .sort("bin")
+    bins = np.minimum((p * n_bins).astype(int), n_bins - 1)
+    n, predicted, actual = (np.bincount(bins, weights, n_bins) for weights in (None, p, truth))
+    filled = np.flatnonzero(n)
+    return pl.DataFrame(
+        {
+            "bin": filled + 1,
+            "n": n[filled],
+            "predicted": predicted[filled] / n[filled],
+            "actual": actual[filled] / n[filled],
+        },
+        schema={"bin": pl.Int64, "n": pl.UInt32, "predicted": pl.Float64, "actual": pl.Float64},
     )
 
 

@@ -28,6 +28,11 @@ LABELS = {
 }
 ABOUT_NO_PRODUCT = ("anniversary", "birthday", "nth_order", "welcome", "win_back")
 CONSTANT = {
+    ("label_offers", "message_key"): "one campaign draws its offers by lot",
+    ("label_offers", "is_redeemed"): "nobody uses an offer's coupon",
+    ("label_offers", "horizon_days"): "one window",
+    ("feat_interactions", "n_season_purchases"): "the world is younger than a year",
+    ("feat_product", "season_buyers"): "the world is younger than a year",
     ("label_customer", "horizon_days"): "a setting of the run",
     **{(f"trigger_{name}", "product_ids"): "it is about no product" for name in ABOUT_NO_PRODUCT},
 }
