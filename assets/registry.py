@@ -26,6 +26,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import infer_signature
 from mlflow.pyfunc.model import PythonModel
 
+from models.evaluation.drift import Reference, from_json, to_json
+from models.lessons.card import model_card
 from models.lessons.lesson import Lesson
 from models.model import Model
 
@@ -33,6 +35,9 @@ UNUSED_EXPERIMENT = "0"
 """MLflow makes an experiment "Default" with every store; nothing is ever logged there."""
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+CARD, REFERENCE = "model_card.md", "reference.json"
+"""Artifacts of a run: what a reader must know of its models, and how their inputs and answers were spread."""
+
 REQUIREMENTS = [
     f"{name}=={installed(name)}" for name in ("numpy", "polars", "xgboost", "scikit-learn", "implicit")
 ]
@@ -144,6 +149,13 @@ class Registry:
         contest = pl.read_csv(text.encode(), infer_schema_length=None).fill_nan(None)
         return contest.select(metric for metric in contest if metric.null_count() < contest.height)
 
+    def references(self, version: Version) -> dict[str, Reference]:
+        """How a version's inputs ("features") and answers ("scores") were spread; empty where its training kept nothing."""
+        client = self._client
+        if REFERENCE not in {file.path for file in client.list_artifacts(version.run_id)}:
+            return {}
+        return from_json(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{REFERENCE}"))
+
     def record(self, question: str, week: date, fingerprint: str, lesson: Lesson) -> Version:
         """Log a week's lesson as a run, register its champion and challenger, and move the aliases."""
         client = self._client
@@ -157,6 +169,7 @@ class Registry:
                 {"week": week.isoformat(), "champion": verdict.winner, "fingerprint": fingerprint}
             )
             _log_lesson(lesson)
+            mlflow.log_text(model_card(question, week, fingerprint, lesson), CARD)
             roles = {verdict.winner: CHAMPION, verdict.runner_up: CHALLENGER}
             numbers = {roles[method]: _log_model(question, lesson, method) for method in lesson.fitted}
         newest = self.champion(question, date.max)
@@ -207,6 +220,10 @@ def _log_lesson(lesson: Lesson) -> None:
             mlflow.log_metrics(known)
     mlflow.log_params(lesson.params(lesson.verdict.winner))
     mlflow.log_text(lesson.comparison.write_csv(), "comparison.csv")
+    for name, frame in lesson.tables.items():
+        mlflow.log_text(frame.write_csv(), name)
+    if lesson.references:
+        mlflow.log_text(to_json(lesson.references), REFERENCE)
     for name, figure in lesson.figures.items():
         mlflow.log_figure(figure, name)
 

@@ -20,7 +20,7 @@ from assets.partitions import weekly
 from assets.registry import Registry, fingerprint
 from models.evaluation.splits import SnapshotPlan, plan_snapshots
 from models.features import join_labels
-from models.lessons.customers import learn_churn, learn_value
+from models.lessons.customers import learn_churn, learn_value, seen_customers
 from models.lessons.hours import learn_send_time
 from models.lessons.lesson import Lesson
 from models.lessons.offers import learn_offer_response
@@ -229,18 +229,9 @@ def _question(
     return model
 
 
-def _seen(tables: TrainingSet) -> pl.DataFrame:
-    """Snapshots of everyone who had been seen by then and does not refuse profiling.
-
-    A customer without a sign-up date and without an event is in a plan, but not in an old snapshot: that he is in the file
-    at all may be because of what he did later.
-    """
-    return tables["feat_customer"].filter("has_behaviour", pl.col("first_seen_at").is_not_null())
-
-
 def _customers(tables: TrainingSet) -> pl.DataFrame:
-    """The same with what they did after each snapshot."""
-    return join_labels(_seen(tables), tables["label_customer"])
+    """Labelled snapshots of who is learnt from."""
+    return join_labels(seen_customers(tables["feat_customer"]), tables["label_customer"])
 
 
 def _value(tables: TrainingSet, champion: str | None) -> Lesson:
@@ -274,14 +265,17 @@ def _recommendations(tables: TrainingSet, champion: str | None) -> Lesson:
 
 def _propensity(tables: TrainingSet, champion: str | None) -> Lesson:
     frame = propensity_frame(
-        _seen(tables), tables["feat_interactions"], tables["feat_product"], tables["label_categories"]
+        seen_customers(tables["feat_customer"]),
+        tables["feat_interactions"],
+        tables["feat_product"],
+        tables["label_categories"],
     )
     return learn_propensity(frame, champion)
 
 
 def _segments(tables: TrainingSet, _: str | None) -> Lesson:
     former = tables.former if isinstance(tables.former, CustomerSegments) else None
-    return learn_segments(_seen(tables), former)
+    return learn_segments(seen_customers(tables["feat_customer"]), former)
 
 
 def _offer_response(tables: TrainingSet, champion: str | None) -> Lesson:

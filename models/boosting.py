@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from models.features import FloatArray
 from models.link import Link, is_enough
+from models.model import Explanation
 from models.portrait import Portrait
 
 CORRECTED, RANKED, PLAIN = MEMBERS = ("corrected", "ranked", "plain")
@@ -122,6 +123,18 @@ class Ensemble:
         data = self._data(portrait.standing, np.zeros(len(portrait.standing)))
         added = self._boosters[PLAIN].predict(data, pred_contribs=True)
         return np.asarray(added[:, :-1], dtype=np.float64)
+
+    def explain(self, portrait: Portrait) -> Explanation | None:
+        """SHAP values of the trees alone, on the link's scale; None without trees.
+
+        Source: Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for trees",
+        as XGBoost computes it.
+        """
+        if not self._boosters or not len(portrait.standing):
+            return None
+        return Explanation(
+            self.feature_names, portrait.figures.astype(np.float64), self.contributions(portrait)
+        )
 
     def importances(self) -> pl.DataFrame:
         """feature, gain (share of the total gain of all trees), largest first; no rows without trees."""

@@ -27,7 +27,7 @@ from models.evaluation.metrics import auc, brier, expected_calibration_error, lo
 from models.evaluation.splits import time_split
 from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FloatArray, numbers
 from models.link import CHANCE, log_odds_level
-from models.model import require
+from models.model import Explanation, require
 from models.order_rates import HORIZON_DAYS, OrderRates, judged_longest, labelled, newest
 from models.pareto_nbd import ParetoNbd
 from models.portrait import FEATURES as PORTRAIT_FEATURES
@@ -138,6 +138,10 @@ class ChurnModel(ChurnEstimator):
             return super()._reasons(frame)
         portrait = self.painter.of_now(frame, self._further(frame))
         return by_topic(self.trees.contributions(portrait), self.painter.names)
+
+    def explain(self, frame: pl.DataFrame) -> Explanation | None:
+        """What each input adds to the log-odds of no order by the trees alone, before calibration."""
+        return self.trees.explain(self.painter.of_now(frame, self._further(frame)))
 
     def _members(self, frame: pl.DataFrame, days: float | FloatArray) -> dict[str, FloatArray]:
         """P(no order) by each member."""

@@ -115,7 +115,8 @@ class NearestCentroid(LikenessEstimator):
         self.params = NoParams()
 
     def _learn(self, points: FloatArray, members: NDArray[np.bool_], customers: pl.Series) -> None:
-        self.centre = points[members].mean(axis=0) if members.any() else points.mean(axis=0)
+        chosen = points[members] if members.any() else points
+        self.centre = chosen.mean(axis=0) if len(chosen) else np.zeros(points.shape[1])
 
     def _similarity(self, points: FloatArray, customers: pl.Series) -> FloatArray:
         similarity: FloatArray = 1.0 / (1.0 + np.linalg.norm(points - self.centre, axis=1))

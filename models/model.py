@@ -14,7 +14,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 
 class MissingFeatureError(ValueError):
@@ -76,6 +78,29 @@ def require(frame: pl.DataFrame, columns: Iterable[str], model: str) -> None:
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise MissingFeatureError(model, missing)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What each input added to each answer.
+
+    Attributes:
+        inputs: names of the columns of both arrays.
+        values: rows x inputs: what stood there, NaN where nothing did.
+        contributions: rows x inputs, on the model's link scale; a row's sum is its answer's distance from the average.
+    """
+
+    inputs: tuple[str, ...]
+    values: NDArray[np.float64]
+    contributions: NDArray[np.float64]
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A fitted model that can say what each input added to an answer."""
+
+    def explain(self, frame: pl.DataFrame) -> Explanation | None:
+        """One row per row of `frame`, in its order; None where the model fell back to a rule."""
 
 
 @runtime_checkable

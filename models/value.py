@@ -28,7 +28,7 @@ from models.evaluation.metrics import (
 from models.evaluation.splits import time_split
 from models.features import CUSTOMER_FEATURES, KEYS, LABELS, FloatArray, numbers
 from models.link import Link
-from models.model import require
+from models.model import Explanation, require
 from models.order_rates import HORIZON_DAYS, OrderRates, PopulationCurve, judged_longest, labelled, newest
 from models.portrait import FEATURES as PORTRAIT_FEATURES
 from models.portrait import Painter
@@ -160,6 +160,10 @@ class ValueModel(ValueEstimator):
             )
             for kind in KINDS
         }
+
+    def explain(self, frame: pl.DataFrame) -> Explanation | None:
+        """What each input adds to the logarithm of the expected margin by the trees alone."""
+        return self.trees[MARGIN].explain(self.painter.of_now(frame, self._further(frame)))
 
     def _members(self, frame: pl.DataFrame, days: float | FloatArray) -> dict[str, dict[str, FloatArray]]:
         """By kind and member: expected orders, and expected margin in units of the shop's mean margin per order."""

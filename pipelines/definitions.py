@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets import mail, plan, raw, scores, training
+from assets import drift, mail, plan, raw, scores, training
 from assets.clock import Clock
 from assets.dbt import Dbt, prepare
 from assets.features import build_dbt_assets
@@ -16,7 +16,7 @@ from assets.registry import Registry
 from pipelines.io import ParquetIOManager
 from pipelines.jobs import daily_plan, feature_backfill, landing_check, weekly_training
 from pipelines.schedules import daily_plan_schedule, weekly_training_schedule
-from pipelines.sensors import landing_sensor, training_sensor
+from pipelines.sensors import drift_sensor, landing_sensor, training_sensor
 from pipelines.settings import Settings
 
 EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
@@ -42,10 +42,10 @@ def build_defs(
             features,
             training.build_training_snapshots(warehouse.keys, manifest),
         ],
-        asset_checks=dg.load_asset_checks_from_modules(modules),
+        asset_checks=[*dg.load_asset_checks_from_modules(modules), *drift.drift_checks],
         jobs=[daily_plan, weekly_training, landing_check, feature_backfill],
         schedules=[daily_plan_schedule, weekly_training_schedule],
-        sensors=[landing_sensor, training_sensor],
+        sensors=[landing_sensor, training_sensor, drift_sensor],
         resources={**build_resources(settings), **(overrides or {})},
         executor=EXECUTORS[settings.environment.executor],
     )

@@ -94,6 +94,22 @@ def beats(
     )
 
 
+def best_first(
+    candidates: Mapping[str, ArrayLike], actual: ArrayLike, criterion: Criterion
+) -> dict[str, float]:
+    """The criterion's figure by candidate, best first, of equals the one named earlier; without those whose figure cannot
+    be known.
+    """
+    truth = np.asarray(actual, dtype=np.float64)
+    figures = {
+        name: criterion.metric(truth, np.asarray(predicted, dtype=np.float64))
+        for name, predicted in candidates.items()
+    }
+    known = {name: figure for name, figure in figures.items() if np.isfinite(figure)}
+    sign = -1.0 if criterion.higher_is_better else 1.0
+    return dict(sorted(known.items(), key=lambda item: sign * item[1]))
+
+
 def elect(
     candidates: Mapping[str, ArrayLike],
     actual: ArrayLike,
@@ -111,18 +127,13 @@ def elect(
     if not candidates:
         raise ValueError("an election needs at least one candidate")
     truth = np.asarray(actual, dtype=np.float64)
-    sign = 1.0 if criterion.higher_is_better else -1.0
-    value = {
-        name: sign * criterion.metric(truth, np.asarray(predicted, dtype=np.float64))
-        for name, predicted in candidates.items()
-    }
-    known = {name: score for name, score in value.items() if np.isfinite(score)}
+    known = best_first(candidates, truth, criterion)
     if not known:
         winner = list(candidates)[-1]
         nan = float("nan")
         reason = f"{winner} is the first champion: {criterion.name} cannot be known on this holdout"
         return Decision(True, winner, None, criterion.name, nan, nan, nan, criterion.margin, reason)
-    ranked = sorted(known, key=lambda name: -known[name])
+    ranked = list(known)
     winner, second = ranked[0], ranked[1] if len(ranked) > 1 else ranked[0]
     gap = beats(
         candidates[winner],
@@ -133,9 +144,9 @@ def elect(
         n_resamples=n_resamples,
         seed=seed,
     )
-    reason = f"{winner} is the first champion: best {criterion.name} ({sign * known[winner]:.4f})"
+    reason = f"{winner} is the first champion: best {criterion.name} ({known[winner]:.4f})"
     if second != winner:
-        reason += f" before {second} ({sign * known[second]:.4f})"
+        reason += f" before {second} ({known[second]:.4f})"
     return Decision(
         True, winner, None, criterion.name, gap.improvement, gap.low, gap.high, criterion.margin, reason
     )

@@ -6,12 +6,16 @@ Here: who wins, and why. Not here: the metrics, the registry.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.evaluation.champion import Criterion, beats, elect
+from models.evaluation.champion import Criterion, beats, best_first, elect
+from models.evaluation.intervals import Interval, interval_of, resampled_metrics
+
+N_RESAMPLES = 200
+"""For the intervals of the table; the verdict itself takes more."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,20 @@ class Answer:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Who answers the question from now on (`winner`), who came second, and why."""
+    """Who answers the question from now on (`winner`), who came second, and why.
+
+    Attributes:
+        criterion: what decided.
+        intervals: method -> the criterion's figure with its bootstrap interval.
+        leads: method -> by how much the winner is better than it (positive), on the same resampled rows.
+    """
 
     winner: str
     runner_up: str | None
     reason: str
+    criterion: Criterion | None = None
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    leads: Mapping[str, Interval] = field(default_factory=dict)
 
 
 def hold_contest(
@@ -51,17 +64,30 @@ def hold_contest(
     groups: rows that belong together (a customer's), resampled together.
     """
     predicted = {method: answer.predicted for method, answer in answers.items()}
+    winner, reason = _decide(predicted, outcome, criterion, champion, groups)
+    return Verdict(
+        winner,
+        _best_but(winner, predicted, outcome, criterion),
+        reason,
+        criterion,
+        *_evidence(predicted, outcome, criterion, winner, groups),
+    )
 
-    def best_but(method: str | None) -> str | None:
-        others = {name: values for name, values in predicted.items() if name != method}
-        return elect(others, outcome, criterion, groups=groups).challenger if others else None
 
-    if champion not in predicted:
+def _decide(
+    predicted: Mapping[str, NDArray[np.float64]],
+    outcome: ArrayLike,
+    criterion: Criterion,
+    champion: str | None,
+    groups: ArrayLike | None,
+) -> tuple[str, str]:
+    """The winner and why."""
+    if champion is None or champion not in predicted:
         election = elect(predicted, outcome, criterion, groups=groups)
-        return Verdict(election.challenger, best_but(election.challenger), election.reason)
-    rival = best_but(champion)
+        return election.challenger, election.reason
+    rival = _best_but(champion, predicted, outcome, criterion)
     if rival is None:
-        return Verdict(champion, None, f"{champion} has no rival")
+        return champion, f"{champion} has no rival"
     decision = beats(
         predicted[rival],
         predicted[champion],
@@ -71,5 +97,37 @@ def hold_contest(
         champion_name=champion,
         groups=groups,
     )
-    winner = rival if decision.promote else champion
-    return Verdict(winner, best_but(winner), decision.reason)
+    return (rival if decision.promote else champion), decision.reason
+
+
+def _best_but(
+    method: str, predicted: Mapping[str, NDArray[np.float64]], outcome: ArrayLike, criterion: Criterion
+) -> str | None:
+    """The best of the others; where none can be judged the last, the model itself."""
+    others = {name: values for name, values in predicted.items() if name != method}
+    return next(iter(best_first(others, outcome, criterion)), next(reversed(others), None))
+
+
+def _evidence(
+    predicted: Mapping[str, NDArray[np.float64]],
+    outcome: ArrayLike,
+    criterion: Criterion,
+    winner: str,
+    groups: ArrayLike | None,
+) -> tuple[dict[str, Interval], dict[str, Interval]]:
+    """The criterion's interval per method, and that of the winner's lead over it."""
+    figures = best_first(predicted, outcome, criterion)
+    judged = {method: values for method, values in predicted.items() if method in figures}
+    draws = resampled_metrics(criterion.metric, outcome, judged, groups=groups, n_resamples=N_RESAMPLES)
+    intervals = {method: interval_of(figures[method], draws[method]) for method in judged}
+    if winner not in judged:
+        return intervals, {}
+    sign = 1.0 if criterion.higher_is_better else -1.0
+    leads = {
+        method: interval_of(
+            sign * (figures[winner] - figures[method]), sign * (draws[winner] - draws[method])
+        )
+        for method in judged
+        if method != winner
+    }
+    return intervals, leads

@@ -5,7 +5,7 @@ Here: percentile bootstrap, seeded, by row or by group. Not here: the metrics, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,31 @@ def paired_difference(
     ]
     estimate = metric(truth, one) - metric(truth, two) if len(truth) else float("nan")
     return _interval(estimate, draws, level)
+
+
+def resampled_metrics(
+    metric: Metric,
+    actual: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    *,
+    groups: ArrayLike | None = None,
+    n_resamples: int = 400,
+    seed: int = 0,
+) -> dict[str, NDArray[np.float64]]:
+    """`metric` of each method on the same resamples of the rows: one entry per resample, none without rows."""
+    truth = np.asarray(actual, dtype=np.float64)
+    estimates = {name: np.asarray(values, dtype=np.float64) for name, values in predictions.items()}
+    draws = [
+        [metric(truth[rows], estimate[rows]) for estimate in estimates.values()]
+        for rows in _resamples(len(truth), groups, n_resamples, seed)
+    ]
+    table = np.asarray(draws, dtype=np.float64).reshape(len(draws), len(estimates))
+    return {name: table[:, column] for column, name in enumerate(estimates)}
+
+
+def interval_of(estimate: float, draws: NDArray[np.float64], level: float = 0.95) -> Interval:
+    """An estimate with the percentile interval of its resampled values."""
+    return _interval(estimate, draws.tolist(), level)
 
 
 def _interval(estimate: float, draws: list[float], level: float) -> Interval:

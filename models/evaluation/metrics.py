@@ -173,6 +173,19 @@ def lift_table(actual: ArrayLike, score: ArrayLike, n_groups: int = 10) -> pl.Da
     )
 
 
+def calibration_by_tenths(actual: ArrayLike, predicted: ArrayLike, n_groups: int = 10) -> pl.DataFrame:
+    """Equal groups by prediction, lowest first, equal predictions in one: n, predicted (mean), actual (mean)."""
+    truth, estimate = _pair(actual, predicted)
+    place = (rankdata(estimate) - 0.5) / max(len(estimate), 1)
+    return (
+        pl.DataFrame({"group": (place * n_groups).astype(np.int64), "p": estimate, "y": truth})
+        .group_by("group")
+        .agg(n=pl.len(), predicted=pl.col("p").mean(), actual=pl.col("y").mean())
+        .sort("group")
+        .drop("group")
+    )
+
+
 def ranking_scores(
     recommendations: pl.DataFrame,
     relevant: pl.DataFrame,
@@ -259,7 +272,7 @@ def psi(reference: ArrayLike, current: ArrayLike, n_bins: int = 10) -> float:
         binned = np.bincount(np.searchsorted(edges, present, side="left"), minlength=len(edges) + 1)
         return np.append(binned, len(values) - len(present)).astype(np.float64)
 
-    return _psi(counts(before), counts(now))
+    return psi_of_counts(counts(before), counts(now))
 
 
 def psi_categories(reference: pl.Series, current: pl.Series) -> float:
@@ -270,10 +283,13 @@ def psi_categories(reference: pl.Series, current: pl.Series) -> float:
     both = (
         before.join(now, on="level", how="full", coalesce=True, nulls_equal=True).fill_null(0).sort("level")
     )
-    return _psi(both["n"].to_numpy().astype(np.float64), both["n_right"].to_numpy().astype(np.float64))
+    return psi_of_counts(
+        both["n"].to_numpy().astype(np.float64), both["n_right"].to_numpy().astype(np.float64)
+    )
 
 
-def _psi(before: FloatArray, now: FloatArray) -> float:
+def psi_of_counts(before: FloatArray, now: FloatArray) -> float:
+    """Population stability index of two counts (or shares) of the same bins; NaN if either has nothing."""
     if not before.sum() or not now.sum():
         return float("nan")
     share_before = np.maximum(before / before.sum(), SHARE_FLOOR)

@@ -7,23 +7,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import polars as pl
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 
-from models.evaluation.metrics import calibration_table, lift_table
+from models.evaluation.importance import contribution_table
+from models.evaluation.intervals import Interval
+from models.evaluation.metrics import calibration_by_tenths, lift_table
+from models.model import Explanation
 
 INK, PALE, ACCENT = "#22313f", "#b8c4ce", "#d9480f"
+N_SHOWN = 15
+"""How many features a plot of features shows, the strongest first."""
 
 
-def comparison_plot(figures: Mapping[str, float], title: str, winner: str) -> Figure:
-    """One bar per method; the winner stands out. Methods without a figure are left out."""
+def comparison_plot(
+    figures: Mapping[str, float], title: str, winner: str, intervals: Mapping[str, Interval] | None = None
+) -> Figure:
+    """One bar per method, with its interval where there is one; the winner stands out. Methods without a figure are
+    left out.
+    """
     known = {name: value for name, value in figures.items() if np.isfinite(value)}
     figure = Figure(figsize=(6, 0.5 * len(known) + 1.2), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh(
         list(known), list(known.values()), color=[ACCENT if name == winner else PALE for name in known]
     )
-    axes.bar_label(bars, fmt="%.4f", padding=3)
+    axes.bar_label(bars, fmt="%.4f", label_type="center")
+    for name, value in known.items():
+        interval = (intervals or {}).get(name)
+        if interval is not None and np.isfinite([interval.low, interval.high]).all():
+            ends = [[max(value - interval.low, 0.0)], [max(interval.high - value, 0.0)]]
+            axes.errorbar([value], [name], xerr=ends, color=INK, capsize=3)
     axes.margins(x=0.15)
     axes.set_title(title, loc="left", color=INK)
     axes.spines[["top", "right"]].set_visible(False)
@@ -31,15 +48,42 @@ def comparison_plot(figures: Mapping[str, float], title: str, winner: str) -> Fi
 
 
 def calibration_plot(answers: Mapping[str, NDArray[np.float64]], outcome: ArrayLike, title: str) -> Figure:
-    """Predicted against observed share in ten bins, one line per method."""
+    """Predicted against observed share in tenths of the rows, one line per method."""
+    return _tenths(answers, outcome, title, "predicted share", "observed share", "linear")
+
+
+def amount_calibration_plot(
+    answers: Mapping[str, NDArray[np.float64]], actual: ArrayLike, title: str
+) -> Figure:
+    """Predicted against actual mean amount in tenths of the rows on logarithmic axes, one line per method.
+
+    Tenths in which nothing happened are left out.
+    """
+    return _tenths(answers, actual, title, "predicted mean", "actual mean", "log")
+
+
+def _tenths(
+    answers: Mapping[str, NDArray[np.float64]],
+    actual: ArrayLike,
+    title: str,
+    predicted_label: str,
+    actual_label: str,
+    scale: str,
+) -> Figure:
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color=PALE, linestyle="--", label="perfect")
+    ends: list[float] = []
     for name, predicted in answers.items():
-        table = calibration_table(outcome, predicted)
+        table = calibration_by_tenths(actual, predicted)
+        if scale == "log":
+            table = table.filter(pl.col("predicted") > 0, pl.col("actual") > 0)
+        ends += [*table["predicted"], *table["actual"]]
         axes.plot(table["predicted"], table["actual"], marker="o", markersize=4, label=name)
-    axes.set(xlabel="predicted", ylabel="observed")
+    if ends:
+        axes.plot([min(ends), max(ends)], [min(ends), max(ends)], color=PALE, linestyle="--", label="perfect")
+    axes.set(xlabel=predicted_label, ylabel=actual_label, xscale=scale, yscale=scale)
     axes.set_title(title, loc="left", color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
 
@@ -69,3 +113,49 @@ def week_plot(by_hour: NDArray[np.float64], title: str) -> Figure:
     axes.set_title(title, loc="left", color=INK)
     figure.colorbar(image, ax=axes)
     return figure
+
+
+def importance_plot(importance: pl.DataFrame, title: str) -> Figure:
+    """One bar per feature of `permutation_importance`, the strongest on top, with the spread over the repeats."""
+    shown = importance.drop_nans("importance").head(N_SHOWN).reverse()
+    figure = Figure(figsize=(6, 0.3 * shown.height + 1.2), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(shown["feature"], shown["importance"], xerr=shown["spread"], color=PALE, ecolor=INK, capsize=2)
+    axes.axvline(0.0, color=INK, linewidth=0.8)
+    axes.set_title(title, loc="left", color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def contributions_plot(explanation: Explanation, title: str) -> Figure:
+    """One dot per row and input: how far it moved the answer, coloured by the input's value (low blue, high orange,
+    missing grey); inputs with the largest mean contribution on top.
+    """
+    names = contribution_table(explanation)["input"].head(N_SHOWN).to_list()
+    figure = Figure(figsize=(7, 0.35 * len(names) + 1.4), layout="constrained")
+    axes = figure.subplots()
+    colours = LinearSegmentedColormap.from_list("low to high", ["#1c7ed6", PALE, ACCENT])
+    for height, name in enumerate(reversed(names)):
+        column = explanation.inputs.index(name)
+        moved, value = explanation.contributions[:, column], explanation.values[:, column]
+        level = height + _swarm(moved)
+        known = ~np.isnan(value)
+        axes.scatter(moved[~known], level[~known], s=5, color="#adb5bd", linewidths=0)
+        share = rankdata(value[known]) / max(known.sum(), 1)
+        axes.scatter(moved[known], level[known], s=5, c=share, cmap=colours, vmin=0, vmax=1, linewidths=0)
+    axes.axvline(0.0, color=INK, linewidth=0.8)
+    axes.set_yticks(range(len(names)), list(reversed(names)))
+    axes.set_title(title, loc="left", color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _swarm(values: NDArray[np.float64], n_bins: int = 60, half_width: float = 0.4) -> NDArray[np.float64]:
+    """Offsets that spread equal values evenly to both sides, the fullest bin over the whole width."""
+    low, width = values.min(), max(float(np.ptp(values)), 1e-12)
+    bins = np.minimum(((values - low) / width * n_bins).astype(int), n_bins - 1)
+    order = np.argsort(bins, kind="stable")
+    size = np.bincount(bins, minlength=n_bins)
+    place = np.empty(len(values))
+    place[order] = np.arange(len(values)) - np.repeat(np.cumsum(size) - size, size)
+    return np.asarray(half_width * (2.0 * place + 1.0 - size[bins]) / size.max(), dtype=np.float64)

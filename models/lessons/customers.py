@@ -14,13 +14,30 @@ from models.churn import ChurnModel
 from models.churn_estimator import ChurnEstimator
 from models.evaluation.champion import Criterion
 from models.evaluation.contest import Answer
-from models.evaluation.plots import calibration_plot, comparison_plot, lift_plot
+from models.evaluation.drift import Reference
+from models.evaluation.importance import permutation_importance, sample_rows
+from models.evaluation.metrics import calibration_by_tenths
+from models.evaluation.plots import amount_calibration_plot, calibration_plot, lift_plot
 from models.evaluation.splits import LABEL_COLUMNS, time_split
-from models.features import FloatArray
-from models.lessons.lesson import N_EXAMPLE_ROWS, Lesson, anonymous, decide_and_fit
-from models.model import Model
+from models.features import KEYS, FloatArray
+from models.lessons.lesson import (
+    N_EXAMPLE_ROWS,
+    N_EXPLAINED_ROWS,
+    N_IMPORTANCE_ROWS,
+    About,
+    Lesson,
+    anonymous,
+    comparison_figure,
+    contribution_files,
+    decide_and_fit,
+    importance_files,
+)
+from models.model import Explains, Model
 from models.value import ValueModel
 from models.value_estimator import ValueEstimator
+
+MAIL_CALENDAR = ("n_emails_30d", "n_emails_90d", "days_since_last_open", "days_since_last_click")
+"""Features that all customers' move together whenever the shop mails: no drift is looked for in them."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,8 @@ class _Question:
     predict: Callable[[Model, pl.DataFrame], pl.DataFrame]
     match: Callable[[pl.DataFrame, pl.DataFrame], tuple[FloatArray, FloatArray]]
     evaluate: Callable[[pl.DataFrame, pl.DataFrame], dict[str, float]]
-    plot: Callable[[dict[str, FloatArray], FloatArray, str], Figure]
+    plots: Mapping[str, Callable[[dict[str, FloatArray], FloatArray, str], Figure]]
+    about: About
 
 
 def learn_value(frame: pl.DataFrame, champion: str | None) -> Lesson:
@@ -48,28 +66,108 @@ def learn_churn(frame: pl.DataFrame, champion: str | None) -> Lesson:
     return _learn(frame, _CHURN, champion)
 
 
+def seen_customers(features: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `feat_customer` of everyone who had been seen by then and does not refuse profiling: who is learnt from, and
+    who is watched for drift.
+
+    A customer without a sign-up date and without an event is in a plan, but not in an old snapshot: that he is in the file
+    at all may be because of what he did later.
+    """
+    return features.filter("has_behaviour", pl.col("first_seen_at").is_not_null())
+
+
 def _learn(frame: pl.DataFrame, question: _Question, champion: str | None) -> Lesson:
     answers = {method: Answer(np.empty(0), {}) for method in question.methods}
     outcome: FloatArray = np.empty(0)
-    figures: dict[str, Figure] = {}
+    judged: dict[str, Model] = {}
     split = time_split(frame)
     if split is not None:
         for method, make in question.methods.items():
-            predictions = question.predict(make().fit(split.train), split.holdout)
+            judged[method] = make().fit(split.train)
+            predictions = question.predict(judged[method], split.holdout)
             outcome, predicted = question.match(predictions, split.holdout)
             answers[method] = Answer(predicted, question.evaluate(predictions, split.holdout))
     verdict, fitted = decide_and_fit(
         answers, outcome, question.criterion, champion, lambda method: question.methods[method]().fit(frame)
     )
+    winner = fitted[verdict.winner]
+    newest = frame.filter(pl.col("as_of") == pl.col("as_of").max()).drop(LABEL_COLUMNS)
+    figures: dict[str, Figure] = {}
+    tables = {"training_data.csv": _training_data(frame)}
     if split is not None:
         predicted_by = {method: answer.predicted for method, answer in answers.items()}
-        figures["holdout.png"] = question.plot(predicted_by, outcome, f"Holdout of {split.holdout_as_of}")
-        name = question.criterion.name
-        deciding = {method: answer.metrics[name] for method, answer in answers.items()}
-        figures["comparison.png"] = comparison_plot(deciding, name, verdict.winner)
-    newest = frame.filter(pl.col("as_of") == pl.col("as_of").max()).drop(LABEL_COLUMNS)
-    example = anonymous(newest.sort("customer_id").head(N_EXAMPLE_ROWS))
-    return Lesson(verdict, answers, fitted, example, figures)
+        title = f"Holdout of {split.holdout_as_of}"
+        figures |= {name: draw(predicted_by, outcome, title) for name, draw in question.plots.items()}
+        figures |= comparison_figure(verdict, answers)
+        tables["calibration.csv"] = calibration_by_tenths(outcome, predicted_by[verdict.winner])
+        importance = _importance(judged[verdict.winner], split.holdout, question)
+        drawn, counted = importance_files(importance, verdict.winner, question.criterion)
+        figures, tables = {**figures, **drawn}, {**tables, **counted}
+    for model in fitted.values():
+        if isinstance(model, Explains):
+            drawn, counted = contribution_files(
+                model.explain(sample_rows(newest, N_EXPLAINED_ROWS)), model.name
+            )
+            figures, tables = {**figures, **drawn}, {**tables, **counted}
+            break
+    return Lesson(
+        verdict,
+        answers,
+        fitted,
+        anonymous(newest.sort("customer_id").head(N_EXAMPLE_ROWS)),
+        figures,
+        tables,
+        question.about,
+        _references(winner, newest, split.holdout.drop(LABEL_COLUMNS) if split else newest.clear()),
+    )
+
+
+def _training_data(frame: pl.DataFrame) -> pl.DataFrame:
+    """as_of, customers, labelled, horizon_days, role: one row per snapshot, oldest first."""
+    counts = (
+        frame.group_by("as_of")
+        .agg(
+            customers=pl.len(),
+            labelled=pl.col("orders").count(),
+            horizon_days=pl.col("horizon_days").max(),
+        )
+        .sort("as_of")
+    )
+    with_labels = pl.col("labelled") > 0
+    newest_labelled = pl.col("as_of").filter(with_labels).max()
+    return counts.with_columns(
+        role=pl.when(~with_labels)
+        .then(pl.lit("where customers stand"))
+        .when(pl.col("as_of") == newest_labelled)
+        .then(pl.lit("holdout, then learnt from"))
+        .otherwise(pl.lit("learnt from"))
+    )
+
+
+def _importance(model: Model, holdout: pl.DataFrame, question: _Question) -> pl.DataFrame:
+    """Permutation importance of what the model reads, on a sample of the holdout."""
+    sample = sample_rows(holdout, N_IMPORTANCE_ROWS)
+
+    def judge(copies: pl.DataFrame, n_copies: int) -> FloatArray:
+        predictions = question.predict(model, copies)
+        parts = (predictions.slice(i * sample.height, sample.height) for i in range(n_copies))
+        return np.array([question.criterion.metric(*question.match(part, sample)) for part in parts])
+
+    return permutation_importance(sample, model.features, judge, question.criterion)
+
+
+def _references(model: Model, newest: pl.DataFrame, before: pl.DataFrame) -> dict[str, Reference]:
+    """How what the model reads and what it answers were spread in the newest snapshot and the one it was judged on."""
+    read = [feature for feature in model.features if feature not in MAIL_CALENDAR]
+    return {
+        "features": Reference.of(newest.select(read), before.select(read)),
+        "scores": Reference.of(answers_of(model.predict(newest)), answers_of(model.predict(before))),
+    }
+
+
+def answers_of(scores: pl.DataFrame) -> pl.DataFrame:
+    """The columns of a score table in which drift is looked for."""
+    return scores.drop(*KEYS, "horizon_days", "model_version", strict=False)
 
 
 def _forecast(model: Model, holdout: pl.DataFrame) -> pl.DataFrame:
@@ -96,7 +194,20 @@ _VALUE = _Question(
     _forecast,
     _match_margin,
     value.evaluate_value,
-    lift_plot,
+    {"lift.png": lift_plot, "calibration.png": amount_calibration_plot},
+    About(
+        "What will a customer be worth? Expected order days and margin of the next 90 days, and lifetime value: the "
+        "expected margin of the next 365 days, in the shop's currency, net of discounts and refunds.",
+        "who is worth an offer or a rest from mail, what losing a subscriber costs, the plan's column lifetime_value.",
+        (
+            "prices, credit or terms for a person",
+            "accounts or forecasts of a shop's revenue: totals follow the season, of which a holdout has seen one",
+        ),
+        (
+            "Customers without an order get their group's average; the column basis says so.",
+            "Beyond 90 days the figure is carried on by the purchase process, not learnt from labels.",
+        ),
+    ),
 )
 _CHURN = _Question(
     {**churn.BASELINES, ChurnModel.name: ChurnModel},
@@ -104,5 +215,17 @@ _CHURN = _Question(
     _predict_churn,
     churn.match_outcome,
     churn.evaluate_churn,
-    calibration_plot,
+    {"calibration.png": calibration_plot, "lift.png": lift_plot},
+    About(
+        "Will a customer order again? The chance of no order in the 90 days after the plan date.",
+        "win-back messages and offers, the plan's column churn_risk.",
+        (
+            "a judgement on a person outside the shop's own mail",
+            "a cause: it says who will be silent, not why",
+        ),
+        (
+            "Customers without an order get the chance that they do not order for the first time.",
+            "A shop younger than nine months learns from shorter windows and carries the risk over to 90 days.",
+        ),
+    ),
 )

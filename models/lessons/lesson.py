@@ -13,9 +13,30 @@ from numpy.typing import NDArray
 
 from models.evaluation.champion import Criterion
 from models.evaluation.contest import Answer, Verdict, hold_contest
-from models.model import Model
+from models.evaluation.drift import Reference
+from models.evaluation.importance import contribution_table
+from models.evaluation.plots import comparison_plot, contributions_plot, importance_plot
+from models.model import Explanation, Model
 
 N_EXAMPLE_ROWS = 5
+N_IMPORTANCE_ROWS, N_EXPLAINED_ROWS = 2000, 1000
+
+
+@dataclass(frozen=True)
+class About:
+    """What a question's models are for, in words that hold for every week.
+
+    Attributes:
+        answers: the question, and what the answer is a number of.
+        used_for: what relies on it.
+        not_for: what it must not be used for.
+        limits: where it is known to be weak.
+    """
+
+    answers: str
+    used_for: str
+    not_for: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,6 +49,9 @@ class Lesson:
         fitted: the winner and the runner-up, fitted on everything known.
         example: a few rows to ask the winner.
         figures: file name -> plot.
+        tables: file name -> table: what it was trained on, calibration, importances.
+        about: what the question's models are for.
+        references: table -> how it was spread when the models were trained; later days are compared with it.
     """
 
     verdict: Verdict
@@ -35,6 +59,9 @@ class Lesson:
     fitted: Mapping[str, Model]
     example: pl.DataFrame
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    about: About | None = None
+    references: Mapping[str, Reference] = field(default_factory=dict)
 
     @property
     def winner(self) -> Model:
@@ -43,8 +70,30 @@ class Lesson:
 
     @property
     def comparison(self) -> pl.DataFrame:
-        """One row per method with its metrics on the holdout, simplest first."""
-        return pl.DataFrame([{"method": method, **answer.metrics} for method, answer in self.answers.items()])
+        """One row per method with its metrics on the holdout, simplest first; of the deciding metric the interval's ends
+        (`<metric>_low`, `<metric>_high`), and the winner's lead over the method with its interval.
+        """
+        return pl.DataFrame(
+            [
+                {"method": method, **answer.metrics, **self._evidence(method)}
+                for method, answer in self.answers.items()
+            ]
+        )
+
+    def _evidence(self, method: str) -> dict[str, float | None]:
+        verdict = self.verdict
+        name = verdict.criterion.name if verdict.criterion else ""
+        evidence: dict[str, float | None] = {}
+        if verdict.intervals:
+            figure = verdict.intervals.get(method)
+            evidence[f"{name}_low"] = figure.low if figure else None
+            evidence[f"{name}_high"] = figure.high if figure else None
+        if verdict.leads:
+            lead = verdict.leads.get(method)
+            evidence["lead"] = lead.estimate if lead else None
+            evidence["lead_low"] = lead.low if lead else None
+            evidence["lead_high"] = lead.high if lead else None
+        return evidence
 
     def params(self, method: str) -> dict[str, object]:
         """What a fitted method was set to, nested names joined with dots."""
@@ -66,6 +115,35 @@ def decide_and_fit(
     verdict = hold_contest(answers, outcome, criterion, champion, groups)
     methods = [verdict.winner] if verdict.runner_up is None else [verdict.winner, verdict.runner_up]
     return verdict, {method: fit(method) for method in methods}
+
+
+def comparison_figure(verdict: Verdict, answers: Mapping[str, Answer], label: str = "") -> dict[str, Figure]:
+    """The deciding metric of every method with its interval, as `comparison.png`."""
+    name = verdict.criterion.name if verdict.criterion else ""
+    deciding = {method: answer.metrics[name] for method, answer in answers.items() if name in answer.metrics}
+    return {"comparison.png": comparison_plot(deciding, label or name, verdict.winner, verdict.intervals)}
+
+
+def importance_files(
+    importance: pl.DataFrame, method: str, criterion: Criterion
+) -> tuple[dict[str, Figure], dict[str, pl.DataFrame]]:
+    """`importance.png` and `importance.csv` of a method's permutation importance on the holdout; nothing for no rows."""
+    if importance.is_empty():
+        return {}, {}
+    title = f"{method}: importance for {criterion.name}"
+    return {"importance.png": importance_plot(importance, title)}, {"importance.csv": importance}
+
+
+def contribution_files(
+    explanation: Explanation | None, method: str
+) -> tuple[dict[str, Figure], dict[str, pl.DataFrame]]:
+    """`contributions.png` and `contributions.csv` of a method's SHAP values; nothing where it has none."""
+    if explanation is None or not len(explanation.values):
+        return {}, {}
+    return (
+        {"contributions.png": contributions_plot(explanation, f"{method}: what moves its answers")},
+        {"contributions.csv": contribution_table(explanation)},
+    )
 
 
 def anonymous(frame: pl.DataFrame) -> pl.DataFrame:

@@ -11,8 +11,16 @@ import polars as pl
 
 from models.evaluation.champion import Criterion, mean_of_rows
 from models.evaluation.contest import Answer
-from models.evaluation.plots import comparison_plot
-from models.lessons.lesson import Lesson, anonymous, decide_and_fit
+from models.evaluation.drift import Reference
+from models.evaluation.importance import sample_rows
+from models.lessons.lesson import (
+    N_EXPLAINED_ROWS,
+    About,
+    Lesson,
+    anonymous,
+    comparison_figure,
+    decide_and_fit,
+)
 from models.recommend import Als, Blend, BuyAgain, Ease, ItemNeighbours, Popular, Ranker, Recommender
 from models.recommend.evaluate import evaluate_recommendations
 from models.recommend.served import ServedRecommender
@@ -25,6 +33,20 @@ METHODS: Mapping[str, Callable[[], Recommender]] = MappingProxyType(
     {method.name: method for method in (Popular, BuyAgain, ItemNeighbours, Als, Ease, Blend, Ranker)}
 )
 """Every way of recommending, simplest first."""
+
+
+ABOUT = About(
+    "Which products will a customer buy? Ranked lists per customer, judged by the purchases of the next 30 days.",
+    "the product slots of mails; each product says the source it comes from.",
+    (
+        "a statement on a person's needs: sensitive products are never shown, and must not be inferred",
+        "the effect of showing a product: purchases are counted whether or not it was shown",
+    ),
+    (
+        "Customers without history get popular products.",
+        "Scores are comparable within a customer's list alone.",
+    ),
+)
 
 
 def learn_recommendations(
@@ -56,12 +78,63 @@ def learn_recommendations(
         champion,
         lambda m: ServedRecommender(METHODS[m]().fit(earlier, labels), now.products, now.pairs),
     )
-    figures = {}
-    if len(outcome):
-        deciding = {m: a.metrics[CRITERION.name] for m, a in answers.items()}
-        figures["comparison.png"] = comparison_plot(deciding, "NDCG@10", verdict.winner)
+    figures = comparison_figure(verdict, answers, "NDCG@10") if len(outcome) else {}
     example = anonymous(now.interactions.sort("customer_id", "product_id").head(N_EXAMPLE_INTERACTIONS))
-    return Lesson(verdict, answers, fitted, example, figures)
+    winner = fitted[verdict.winner]
+    references = {
+        "features": Reference.of(
+            activity_of(now.interactions), activity_of(earlier[-1].interactions) if earlier else None
+        ),
+        "scores": Reference.of(sources_of(winner.predict(_some_customers(now.interactions)))),
+    }
+    return Lesson(
+        verdict,
+        answers,
+        fitted,
+        example,
+        figures,
+        {"training_data.csv": _training_data(snapshots, labels)},
+        ABOUT,
+        references,
+    )
+
+
+def activity_of(interactions: pl.DataFrame) -> pl.DataFrame:
+    """Per customer: products touched, purchases, views and baskets: what drift is looked for in."""
+    return (
+        interactions.group_by("customer_id")
+        .agg(
+            n_products=pl.len(),
+            **{name: pl.col(name).sum() for name in ("n_purchases", "n_views", "n_carts")},
+        )
+        .drop("customer_id")
+    )
+
+
+def sources_of(scores: pl.DataFrame) -> pl.DataFrame:
+    """Where the first ten products of each list come from: what drift is looked for in."""
+    return scores.filter(pl.col("rank") <= 10).select("source")
+
+
+def _some_customers(interactions: pl.DataFrame) -> pl.DataFrame:
+    """The interactions of a sample of the customers."""
+    customers = interactions.select("customer_id").unique().sort("customer_id")
+    return interactions.join(sample_rows(customers, N_EXPLAINED_ROWS), on="customer_id", how="semi")
+
+
+def _training_data(snapshots: Sequence[Snapshot], labels: pl.DataFrame) -> pl.DataFrame:
+    """as_of, customers (with history), products, purchases (labelled pairs), role: one row per snapshot, oldest first."""
+    last = len(snapshots) - 1
+    roles = {last: "where customers stand", last - 1: "holdout, then learnt from"}
+    return pl.DataFrame(
+        {
+            "as_of": [s.as_of for s in snapshots],
+            "customers": [s.interactions["customer_id"].n_unique() for s in snapshots],
+            "products": [s.n_products for s in snapshots],
+            "purchases": [labels.filter(pl.col("as_of") == s.as_of).height for s in snapshots],
+            "role": [roles.get(i, "learnt from") for i in range(len(snapshots))],
+        }
+    )
 
 
 def _labels(labels: pl.DataFrame, snapshots: Sequence[Snapshot]) -> pl.DataFrame:

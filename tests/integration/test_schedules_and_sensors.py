@@ -1,17 +1,20 @@
 """What starts runs by itself: two calendars and new files in the landing folder."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
 
 from assets.clock import FixedClock
+from assets.drift import CHECK_KEYS, drift_result
 from assets.home import Home
 from assets.partitions import daily, weekly
 from pipelines.schedules import daily_plan_schedule, weekly_training_schedule
-from pipelines.sensors import landing_sensor, training_sensor
+from pipelines.sensors import drift_sensor, landing_sensor, training_sensor
 
 NOW = datetime(2025, 7, 2, 15)
 
@@ -24,6 +27,9 @@ class Models:
 
     def champion(self, question: str, as_of: date) -> str | None:
         return f"{question}@w{self.since}" if as_of >= self.since else None
+
+    def at_week(self, question: str, week: date) -> str | None:
+        return f"{question}@w{week}" if week == self.since else None
 
 
 def tick(definitions: dg.Definitions, schedule: dg.ScheduleDefinition, at: datetime) -> dg.RunRequest:
@@ -200,3 +206,106 @@ def test_the_plan_follows_the_training_of_its_week(
         )
         asked = training_sensor(context)
     assert (asked.partition_key if isinstance(asked, dg.RunRequest) else None) == expected
+
+
+LAST_WEEK, THIS_WEEK = date(2025, 6, 23), date(2025, 6, 30)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+def checked(
+    instance: dg.DagsterInstance, day: date, psi: float, champion: str = "churn@w2025-06-23"
+) -> dg.AssetCheckResult:
+    """What a day's drift check says of one column, reported as a run of it would."""
+    state = "alarm" if psi > 0.25 else "warn" if psi > 0.1 else "stable"
+    comparison = pl.DataFrame({"column": ["n_orders"], "psi": [psi], "expected": [0.0], "state": [state]})
+    result = drift_result(comparison, day, champion)
+    key = next(k for k in CHECK_KEYS if k.asset_key == dg.AssetKey("score_churn"))
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=result.passed,
+            severity=result.severity,
+            metadata=result.metadata,
+        )
+    )
+    return result
+
+
+def drift_tick(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, trained: date
+) -> dg.RunRequest | dg.SkipReason:
+    context = dg.build_sensor_context(
+        instance=instance,
+        resources={"clock": FixedClock(NOW), "registry": Models(trained)},
+        repository_def=definitions.get_repository_def(),
+    )
+    data = drift_sensor.evaluate_tick(context)
+    (request,) = data.run_requests or [None]
+    return request or dg.SkipReason(data.skip_message or "")
+
+
+def test_drift_on_two_days_in_a_row_starts_training_of_the_newest_week_once(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    for day in (1, 2):
+        checked(instance, date(2025, 7, day), 0.6)
+    first, second = (drift_tick(instance, definitions, LAST_WEEK) for _ in range(2))
+    assert isinstance(first, dg.RunRequest)
+    assert isinstance(second, dg.RunRequest)
+    assert (first.partition_key, first.tags["sendplan/drift"]) == ("2025-06-30", "score_churn")
+    assert first.run_key == second.run_key == "drift-2025-06-30"
+
+
+def test_drift_starts_nothing_where_this_weeks_models_stand(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    for day in (1, 2):
+        checked(instance, date(2025, 7, day), 0.6)
+    skipped = drift_tick(instance, definitions, THIS_WEEK)
+    assert isinstance(skipped, dg.SkipReason)
+    assert "there is more to learn from on 2025-07-07" in (skipped.skip_message or "")
+
+
+@pytest.mark.parametrize(
+    "verdicts",
+    [
+        {date(2025, 7, 2): 0.6},
+        {date(2025, 7, 1): 0.2, date(2025, 7, 2): 0.6},
+        {date(2025, 7, 1): 0.6, date(2025, 7, 2): 0.05},
+        {date(2025, 6, 30): 0.6, date(2025, 7, 2): 0.6},
+        {date(2025, 6, 27): 0.6, date(2025, 6, 28): 0.6},
+        {},
+    ],
+    ids=["one day", "a warning before", "over again", "a day between", "long ago", "never checked"],
+)
+def test_less_than_two_newest_days_of_drift_start_nothing(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, verdicts: dict[date, float]
+) -> None:
+    for day, psi in verdicts.items():
+        checked(instance, day, psi)
+    assert isinstance(drift_tick(instance, definitions, LAST_WEEK), dg.SkipReason)
+
+
+def test_a_new_champion_starts_counting_anew(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    checked(instance, date(2025, 7, 1), 0.6, "churn@w2025-06-16")
+    checked(instance, date(2025, 7, 2), 0.6, "churn@w2025-06-23")
+    assert isinstance(drift_tick(instance, definitions, LAST_WEEK), dg.SkipReason)
+
+
+@pytest.mark.parametrize(
+    ("psi", "passed", "severity"), [(0.05, True, "WARN"), (0.15, False, "WARN"), (0.3, False, "ERROR")]
+)
+def test_a_drift_check_warns_before_it_fails(
+    instance: dg.DagsterInstance, psi: float, passed: bool, severity: str
+) -> None:
+    result = checked(instance, date(2025, 7, 2), psi)
+    assert (result.passed, result.severity.value) == (passed, severity)
+    assert ("n_orders" in (result.description or "")) is not passed

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from customer_frames import World
@@ -23,7 +24,7 @@ from shelf_tables import Shelves, products
 from models import churn, lookalikes, propensity, replenishment, value
 from models.lessons import offers
 from models.lessons.propensity import propensity_frame
-from models.model import MissingFeatureError, NotFittedError
+from models.model import Explains, MissingFeatureError, NotFittedError
 from models.response import ResponseModel
 from models.segments import CustomerSegments
 from models.shelves import shelf_frame
@@ -247,6 +248,51 @@ def test_an_empty_frame_gives_an_empty_result_of_the_same_columns(case: Case) ->
     empty = _fitted(case).predict(asked.clear())
     assert empty.is_empty()
     assert empty.schema == _fitted(case).predict(asked).schema
+
+
+@every_model
+def test_one_row_is_answered(case: Case) -> None:
+    assert _fitted(case).predict(case.asked().head(1)).height == 1
+
+
+@every_model
+def test_customers_it_has_never_met_are_answered(case: Case) -> None:
+    strangers = case.asked().with_columns(pl.format("stranger-{}", "customer_id").alias("customer_id"))
+    result = _fitted(case).predict(strangers)
+    assert result["customer_id"].to_list() == strangers["customer_id"].to_list()
+    assert result.drop(case.unknowable, strict=False).null_count().sum_horizontal().item() == 0
+
+
+@every_model
+def test_it_can_be_fitted_on_nothing_and_answers_on_its_priors(case: Case) -> None:
+    result = case.make().fit(case.training().clear()).predict(case.asked())
+    assert result.height == case.asked().height
+    for column in result.select(pl.col(pl.Float64, pl.Float32)):
+        assert column.is_finite().all(), column.name
+
+
+@every_model
+def test_a_constant_feature_is_no_obstacle(case: Case) -> None:
+    training, asked = case.training(), case.asked()
+    numeric = [f for f in case.make().features if f in training.columns and training.schema[f].is_numeric()]
+    same = [pl.lit(1).cast(training.schema[f]).alias(f) for f in numeric[-3:]]
+    result = case.make().fit(training.with_columns(same)).predict(asked.with_columns(same))
+    assert result.height == asked.height
+    for column in result.select(pl.col(pl.Float64, pl.Float32)):
+        assert column.is_finite().all(), column.name
+
+
+@every_model
+def test_an_explanation_has_a_row_per_row_and_a_number_per_input(case: Case) -> None:
+    model = _fitted(case)
+    if not isinstance(model, Explains):
+        pytest.skip("a rule explains itself")
+    explanation = model.explain(case.asked())
+    if explanation is None:
+        pytest.skip("too few labels for trees")
+    shape = (case.asked().height, len(explanation.inputs))
+    assert explanation.values.shape == explanation.contributions.shape == shape
+    assert np.isfinite(explanation.contributions).all()
 
 
 @every_model
