@@ -26,11 +26,15 @@ def evaluate(
     data: Annotated[
         Path, typer.Option(envvar="SENDPLAN_DATA", help="The folder with the public datasets.")
     ] = DATA,
+    report: Annotated[
+        Path | None, typer.Option(help="A page of Markdown: the sections of these trials are renewed in it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge every model beside its baselines on public data and simulated shops, from scratch; logged in MLflow."""
     from assets.registry import Registry
     from benchmarks.evaluate.log import log
+    from benchmarks.evaluate.report import write
     from benchmarks.evaluate.trials import TRIALS, tables
 
     unknown = sorted(set(trial or ()) - set(TRIALS))
@@ -40,10 +44,11 @@ def evaluate(
     registry = Registry(home.registry_db, home.artifacts)
     found: list[dict[str, Any]] = []
     for name in trial or TRIALS:
-        start = time.monotonic()
+        start, done = time.monotonic(), []
         with progress(f"evaluate {name}", as_json):
             for table in tables(name, data):
                 log(registry, name, table)
+                done.append(table)
                 found.append(
                     {
                         "trial": name,
@@ -56,6 +61,8 @@ def evaluate(
                 if not as_json:
                     _print(found[-1], table.figures.columns)
         stderr.print(f"{name}: {time.monotonic() - start:.0f} s")
+        if report is not None:
+            write(report, {name: done})
     if as_json:
         print_json({"tables": found})
 
