@@ -10,7 +10,7 @@ from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.evaluate.table import Table
+from benchmarks.evaluate.table import Table, said
 from benchmarks.evaluate.trials import TRIALS
 
 HEADING = "\n## "
@@ -21,7 +21,7 @@ Every model beside its baselines, on public data and on simulated shops whose tr
     sendplan evaluate --report docs/models.md --data DATA
 
 and `sendplan evaluate TRIAL --report docs/models.md` renews the section of one trial. Whatever was aimed at stands under its table, met or
-missed. Columns `low` and `high` of a figure are its 95 % interval.
+missed. A 95 % interval stands in brackets.
 
 How the models work, what was learnt and where they end: [value](models/value.md), [churn](models/churn.md),
 [recommendations](models/recommendations.md), [send time](models/send_time.md), [offers](models/offers.md), [purchase
@@ -51,19 +51,12 @@ def _sections(page: Path) -> list[tuple[str, str]]:
 
 
 def _table(table: Table) -> str:
-    columns = table.figures.columns
-    rows = [columns, ["---"] * len(columns)]
-    rows += [[_cell(value) for value in row] for row in table.figures.iter_rows()]
+    shown = table.shown()
+    rows = [shown.columns, ["---"] * shown.width, *shown.rows()]
     lines = ["", f"**{table.name}** {table.title}", "", *(f"| {' | '.join(row)} |" for row in rows)]
     lines += [""] * bool(table.targets)
     lines += [
-        f"- {'met' if table.is_met(target) else '**missed**'}: {target}, is {_cell(table.figure(target))}"
+        f"- {'met' if table.is_met(target) else '**missed**'}: {target}, is {said(table.figure(target))}"
         for target in table.targets
     ]
     return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
-    return "" if value is None else str(value).replace("|", "\\|")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines.cli.output import JsonOption, print_json, progress, rows, stderr, stdout
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from benchmarks.evaluate.table import Table
 
 DATA = Path("../shared/data")
 
@@ -59,7 +62,7 @@ def evaluate(
                     }
                 )
                 if not as_json:
-                    _print(found[-1], table.figures.columns)
+                    _print(table)
         stderr.print(f"{name}: {time.monotonic() - start:.0f} s")
         if report is not None:
             write(report, {name: done})
@@ -67,13 +70,12 @@ def evaluate(
         print_json({"tables": found})
 
 
-def _print(table: dict[str, Any], columns: list[str]) -> None:
-    body = [tuple(_short(row[column]) for column in columns) for row in table["figures"]]
-    stdout.print(f"\n{table['table']}: {table['title']}", markup=False, highlight=False, soft_wrap=True)
-    rows("", columns, body)
-    for target, is_met in table["targets"].items():
-        stdout.print(f"  {'met   ' if is_met else 'MISSED'} {target}", markup=False, highlight=False)
+def _print(table: Table) -> None:
+    from benchmarks.evaluate.table import said
 
-
-def _short(value: object) -> object:
-    return f"{value:.4f}" if isinstance(value, float) else value
+    stdout.print(f"\n{table.name}: {table.title}", markup=False, highlight=False, soft_wrap=True)
+    shown = table.shown()
+    rows("", shown.columns, shown.rows())
+    for target in table.targets:
+        verdict = "met   " if table.is_met(target) else "MISSED"
+        stdout.print(f"  {verdict} {target}, is {said(table.figure(target))}", markup=False, highlight=False)

@@ -86,6 +86,15 @@ def test_absent_data_is_named_with_the_remedy(sendplan: Command, trial: str, tmp
     )
 
 
+def test_an_interval_stands_behind_its_figure_and_many_metrics_are_rows() -> None:
+    figures = pl.DataFrame(
+        {"method": ["rule"], "hits": [0.5], "hits_low": [0.25], "hits_high": [0.75], "seconds": [1234.5]}
+    )
+    shown = Table("coin", "", figures).shown()
+    assert shown.rows() == [("hits", "0.5000 (0.2500 to 0.7500)"), ("seconds", "1,234")]
+    assert shown.columns == ["figure", "rule"]
+
+
 def test_an_unknown_trial_is_a_mistake_in_the_command(sendplan: Command, trial: str) -> None:
     said = sendplan("evaluate", "dice")
     assert said.code == 2
