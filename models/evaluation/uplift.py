@@ -83,21 +83,23 @@ def robust_scores(
     return high - low + np.where(t == 1, w * (y - high), 0.0) - np.where(t == 0, w * (y - low), 0.0)
 
 
+def gain_curve(scores: ArrayLike, predicted: ArrayLike) -> Curve:
+    """Total of `robust_scores` of the first n rows, best prediction first, ties at once; a tie's rows share its mean."""
+    effect, prediction = np.asarray(scores, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    _, tie, size = np.unique(-prediction, return_inverse=True, return_counts=True)
+    total = np.cumsum(np.bincount(tie, weights=effect, minlength=len(size)))
+    return Curve(np.append(0.0, np.cumsum(size)), np.append(0.0, total))
+
+
 def rank_gain(scores: ArrayLike, predicted: ArrayLike) -> float:
     """Gain per row of treating the best first over treating at random, mean over every share that may be treated.
 
     scores: effect per row without bias (`robust_scores`), in the outcome's unit. The Qini-weighted rank-weighted average
-    treatment effect of Yadlowsky et al. (2021); 0 for a constant prediction. Ties share their mean. NaN without rows.
+    treatment effect of Yadlowsky et al. (2021); 0 for a constant prediction. NaN without rows.
     """
-    effect, prediction = np.asarray(scores, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
-    n = len(effect)
-    if not n:
-        return float("nan")
-    _, tie, size = np.unique(-prediction, return_inverse=True, return_counts=True)
-    mean = np.bincount(tie, weights=effect) / size
-    total = np.append(0.0, np.cumsum(mean * size))
-    share = np.append(0, np.cumsum(size)) / n
-    return float(np.trapezoid(total / n, share) - total[-1] / n / 2)
+    curve = gain_curve(scores, predicted)
+    n = curve.n[-1]
+    return float(curve.area / n**2 - curve.gain[-1] / n / 2) if n else float("nan")
 
 
 def policy_gain(scores: ArrayLike, predicted: ArrayLike) -> float:

@@ -39,6 +39,22 @@ def test_what_a_model_does_not_use_has_no_importance() -> None:
     assert table.equals(permutation_importance(ROWS, ROWS.columns, judge, RMSE))
 
 
+def test_what_is_known_of_a_customer_is_dealt_out_among_customers() -> None:
+    customer = np.repeat(np.arange(50), 10)
+    frame = pl.DataFrame({"customer": customer, "age": customer * 1.0})
+    seen = []
+
+    def look(copies: pl.DataFrame, n_copies: int) -> np.ndarray:
+        seen.append(copies)
+        return np.zeros(n_copies)
+
+    permutation_importance(frame, ["age"], look, RMSE, units={"age": customer}, n_repeats=1)
+    dealt = seen[0].group_by("customer").agg(pl.col("age").n_unique().alias("n"), pl.col("age").first())
+    assert set(dealt["n"]) == {1}
+    assert set(dealt["age"]) == set(frame["age"])
+    assert (dealt["age"] != dealt["customer"]).mean() > 0.9
+
+
 def test_a_sample_keeps_the_order_and_small_frames_whole() -> None:
     numbered = ROWS.with_row_index()
     assert sample_rows(numbered, 50)["index"].is_sorted()
