@@ -113,11 +113,14 @@ def drift_result(comparison: pl.DataFrame, day: date, champion: str) -> dg.Asset
     moved = comparison.filter(pl.col("state") != "stable")
     state = "stable" if moved.is_empty() else str(moved["state"][0])
     named = ", ".join(f"{row['column']} ({row['psi']:.2f})" for row in moved.head(5).iter_rows(named=True))
+    calm = f"{comparison.height} columns are as when {champion} was trained"
+    if comparison.is_empty():
+        calm = f"nothing to compare: {champion} was trained on too young a shop, or nobody is watched"
     said = f"{moved.height} of {comparison.height} columns have moved since {champion} was trained: {named}"
     return dg.AssetCheckResult(
         passed=moved.is_empty(),
         severity=dg.AssetCheckSeverity.ERROR if state == "alarm" else dg.AssetCheckSeverity.WARN,
-        description=said if named else f"{comparison.height} columns are as when {champion} was trained",
+        description=said if named else calm,
         metadata={
             STATE: state,
             DAY: day.isoformat(),

@@ -177,7 +177,8 @@ def test_a_lesson_shows_what_sets_segments_apart_and_names_nobody() -> None:
 
 
 def test_a_segment_that_empties_is_a_drift() -> None:
-    lesson = learn_segments(people(120), None)
+    weeks = pl.concat([people(120), people(120, WEEK + timedelta(days=7))])
+    lesson = learn_segments(weeks, None)
     now, left = (
         lesson.winner.predict(customers)
         for customers in (people(120, seed=4), people(120, without=("gone",)))
