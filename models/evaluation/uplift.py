@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 
 FloatArray = NDArray[np.float64]
 
@@ -109,24 +110,25 @@ def policy_gain(scores: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def effect_table(scores: ArrayLike, predicted: ArrayLike, n_groups: int = 10) -> pl.DataFrame:
-    """Equal groups by prediction, best first: group (from 1), n, predicted and actual (mean effects), error (standard
-    error of actual). Ties keep the order of the rows.
+    """Equal groups by prediction, best first, equal predictions in one: group (from 1), n, predicted and actual (mean
+    effects), error (standard error of actual).
     """
     effect, prediction = np.asarray(scores, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
-    order = np.argsort(-prediction, kind="stable")
-    n = len(effect)
+    place = (rankdata(-prediction) - 0.5) / max(len(prediction), 1)
     return (
-        pl.DataFrame({"predicted": prediction[order], "actual": effect[order]})
-        .with_columns(group=pl.int_range(pl.len()) * n_groups // max(n, 1) + 1)
-        .group_by("group")
+        pl.DataFrame(
+            {"tenth": (place * n_groups).astype(np.int64), "predicted": prediction, "actual": effect}
+        )
+        .group_by("tenth")
         .agg(
             n=pl.len(),
             predicted=pl.col("predicted").mean(),
             error=pl.col("actual").std() / pl.len().sqrt(),
             actual=pl.col("actual").mean(),
         )
-        .sort("group")
-        .select("group", "n", "predicted", "actual", "error")
+        .sort("tenth")
+        .with_row_index("group", offset=1)
+        .select(pl.col("group").cast(pl.Int64), "n", "predicted", "actual", "error")
     )
 
 

@@ -67,14 +67,15 @@ def learn_segments(customers: pl.DataFrame, former: CustomerSegments | None) -> 
 def profile(segments: CustomerSegments, customers: pl.DataFrame) -> pl.DataFrame:
     """segment_id, segment, customers, and the mean of each column of behaviour; the largest first.
 
-    Segments of fewer than MIN_ROWS_PER_BIN customers are left out: their means would say too much of them.
+    Means of fewer than MIN_ROWS_PER_BIN customers are left out: they would say too much of them.
     """
     found = pl.concat(
         [segments.predict(customers).select("segment_id", "segment"), customers.select(BEHAVIOUR)],
         how="horizontal",
     )
+    of_many = pl.col(BEHAVIOUR).count() >= MIN_ROWS_PER_BIN
     means = found.group_by("segment_id", "segment").agg(
-        pl.len().alias("customers"), *(pl.col(column).mean() for column in BEHAVIOUR)
+        pl.len().alias("customers"), pl.when(of_many).then(pl.col(BEHAVIOUR).mean())
     )
     return means.filter(pl.col("customers") >= MIN_ROWS_PER_BIN).sort(
         ["customers", "segment_id"], descending=[True, False]

@@ -93,6 +93,8 @@ def test_groups_are_equal_and_best_first() -> None:
     assert table["group"].to_list() == [1, 2, 3, 4]
     assert table["n"].to_list() == [5] * 4
     assert table["actual"].to_list() == [17, 12, 7, 2]
+    same = effect_table(np.arange(20.0), np.zeros(20))
+    assert same.select("group", "n", "actual").rows() == [(1, 20, 9.5)]
 
 
 @pytest.mark.skipif(not (DATA / "hillstrom.csv").is_file(), reason=f"{DATA}/hillstrom.csv is not there")
