@@ -62,12 +62,20 @@ def learn_recommendations(
     """
     now, earlier = snapshots[-1], list(snapshots[:-1])
     answers = {method: Answer(np.empty(0), {}) for method in METHODS}
+    lists = {snapshot.as_of: Ranker().lists(snapshot, labels) for snapshot in earlier}
+
+    def fit(method: str, past: Sequence[Snapshot]) -> Recommender:
+        recommender = METHODS[method]()
+        if isinstance(recommender, Ranker):
+            return recommender.learn([lists[snapshot.as_of] for snapshot in past])
+        return recommender.fit(past, _labels(labels, past))
+
     outcome = np.empty(0)
     if earlier:
         holdout = earlier[-1]
         past = [s for s in earlier if (holdout.as_of - s.as_of).days >= label_days]
-        for method, make in METHODS.items():
-            scores = evaluate_recommendations(make().fit(past, _labels(labels, past)), holdout, labels)
+        for method in METHODS:
+            scores = evaluate_recommendations(fit(method, past), holdout, labels)
             per_customer = scores.per_customer.sort("customer_id")["ndcg_10"].to_numpy()
             answers[method] = Answer(per_customer.astype(np.float64), scores.metrics)
             outcome = np.zeros(len(per_customer))
@@ -76,7 +84,7 @@ def learn_recommendations(
         outcome,
         CRITERION,
         champion,
-        lambda m: ServedRecommender(METHODS[m]().fit(earlier, labels), now.products, now.pairs),
+        lambda method: ServedRecommender(fit(method, earlier), now.products, now.pairs),
     )
     figures = comparison_figure(verdict, answers, "NDCG@10") if len(outcome) else {}
     example = anonymous(now.interactions.sort("customer_id", "product_id").head(N_EXAMPLE_INTERACTIONS))

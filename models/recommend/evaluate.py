@@ -39,9 +39,8 @@ def evaluate_recommendations(
     fresh = relevant.join(owned, on=["customer_id", "product_id"], how="anti")
     base = replace(rules or SlotRules(), n=20)
     metrics: dict[str, float] = {}
-    per_customer = relevant.select("customer_id").unique().sort("customer_id")
+    per_customer = customers = relevant.select("customer_id").unique().sort("customer_id")
     for prefix, truth, is_new_only in (("", relevant, False), ("new_", fresh, True)):
-        customers = truth.select("customer_id").unique().sort("customer_id")
         lists = replace(recommender, rules=replace(base, is_new_only=is_new_only)).predict(
             snapshot, customers
         )

@@ -30,8 +30,7 @@ from models.recommend import (
 )
 from models.recommend.blocks import top_mask
 from models.recommend.content import likeness, term_vectors
-from models.recommend.ease import item_weights
-from models.recommend.linear import EaseParams
+from models.recommend.ease import EaseParams, item_weights
 from models.recommend.ordering import OrderingParams
 from models.recommend.ranker import RankerParams
 from models.recommend.shelves import SLOTS, shelves
