@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from models.recommend.als import AlsParams, factors_of
 from models.recommend.blocks import Scores, row_blocks, top_mask
-from models.recommend.content import likeness, term_vectors
+from models.recommend.content import likeness
+from models.recommend.diversity import terms_of
 from models.recommend.ease import EaseParams, weights_of
 from models.recommend.similarity import NeighbourParams, off_diagonal, row_shares, similarity_of
 from models.recommend.slots import TIE_BREAK, popularity
@@ -73,7 +74,7 @@ class Retrieval:
         self._pairs = pair_matrix(snapshot)
         self._everybody = snapshot.everybody
         self._factors = factors_of(snapshot, params.factors)
-        self._terms = term_vectors(snapshot.products)
+        self._terms = terms_of(snapshot)
         popular = popularity(snapshot)
         self._popularity = np.zeros(snapshot.n_products)
         self._popularity[popular["product"].to_numpy()] = popular["score"].to_numpy()

@@ -82,3 +82,14 @@ class Ordering:
             for booster, mean, deviation in self.models
         ]
         return np.asarray(np.mean(margins, axis=0), dtype=np.float64)
+
+    def contributions(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each feature adds to `score`: rows x FEATURES, SHAP values of the trees (Lundberg et al. 2020)."""
+        if not len(values):
+            return np.zeros((0, len(FEATURES)))
+        data = xgb.DMatrix(values, feature_names=list(FEATURES), nthread=self.n_threads)
+        parts = [
+            booster.predict(data, pred_contribs=True)[:, :-1].astype(np.float64) / deviation
+            for booster, _, deviation in self.models
+        ]
+        return np.asarray(np.mean(parts, axis=0), dtype=np.float64)
