@@ -16,12 +16,13 @@ from models.recommend.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which candidates are learnt from: all that were bought, and of the others a drawn share.
+    """Which candidates of a snapshot are learnt from: all that were bought, and as many others, drawn.
 
-    kept_share: of those that were not bought. seed: of the draw.
+    per_purchase: others per candidate bought. at_least: others, where there are so many. seed: of the draw.
     """
 
-    kept_share: float = 0.3
+    per_purchase: float = 5.0
+    at_least: int = 50_000
     seed: int = 17
 
 
@@ -62,16 +63,17 @@ def labelled_lists(
         .select("customer", "product", relevant=pl.lit(1, pl.Int8))
     )
     candidates = retrieval(snapshot, params).candidates(ids)
-    draws = np.random.default_rng([sampling.seed, snapshot.as_of.toordinal()]).random(candidates.height)
     rows = (
         candidate_features(candidates, snapshot, ids)
         .join(relevant, on=["customer", "product"], how="left", maintain_order="left")
         .with_columns(pl.col("relevant").fill_null(0))
-        .filter(
-            (pl.col("relevant") > 0) | pl.Series(draws < sampling.kept_share),
-            pl.col("relevant").max().over("customer") > 0,
-        )
+        .filter(pl.col("relevant").max().over("customer") > 0)
     )
+    is_bought = rows["relevant"].to_numpy() > 0
+    n_bought = int(is_bought.sum())
+    kept = max(sampling.at_least, sampling.per_purchase * n_bought) / max(rows.height - n_bought, 1)
+    draws = np.random.default_rng([sampling.seed, snapshot.as_of.toordinal()]).random(rows.height)
+    rows = rows.filter(pl.Series(is_bought | (draws < kept)))
     numbers = rows["customer"].rle_id().to_numpy()
     return LabelledLists(feature_matrix(rows), rows["relevant"].to_numpy(), numbers.astype(np.uint32))
 

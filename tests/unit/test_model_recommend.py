@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from scipy.sparse import csr_matrix
 
-from models.lessons.products import CRITERION
+from models.lessons.products import CRITERION, learn_recommendations
 from models.model import MissingFeatureError, NotFittedError
 from models.recommend import (
     Als,
@@ -39,6 +39,7 @@ from models.recommend.importance import explained, list_importance
 from models.recommend.lists import Sampling, joined, labelled_lists
 from models.recommend.ordering import OrderingParams
 from models.recommend.ranker import RankerParams
+from models.recommend.served import ServedRecommender
 from models.recommend.shelves import SLOTS, lists_and_shelves, shelves
 from models.recommend.snapshot import INTERACTION_COLUMNS
 
@@ -177,7 +178,8 @@ def missing_purchases(as_of: date) -> pl.DataFrame:
     )
 
 
-RANKER = Ranker(params=RankerParams(ordering=OrderingParams(n_rounds=30, min_child_weight=0.1), min_lists=10))
+SHORT = OrderingParams(n_rounds=30, ranking_rounds=30, min_child_weight=0.1)
+RANKER = Ranker(params=RankerParams(ordering=SHORT, min_lists=10))
 EASE = Ease(params=EaseParams(ridge=10.0))
 RECOMMENDERS = (Popular(), BuyAgain(), ItemNeighbours(), Als(), EASE, Blend(), RANKER)
 WITH_TASTE = tuple(
@@ -641,14 +643,14 @@ def test_each_place_goes_to_the_best_product_less_what_its_likeness_costs(
     assert_frame_equal(first, scored.group_by("customer").agg(pl.col("score").max()).sort("customer"))
 
 
-def test_lists_that_are_learnt_from_keep_every_purchase_and_a_share_of_the_rest() -> None:
+def test_lists_that_are_learnt_from_keep_every_purchase_and_few_others_for_each() -> None:
     whole, drawn = (
-        labelled_lists(two_tastes(), missing_purchases(AS_OF), RetrievalParams(), Sampling(kept_share=share))
-        for share in (1.0, 0.25)
+        labelled_lists(two_tastes(), missing_purchases(AS_OF), RetrievalParams(), sampling)
+        for sampling in (Sampling(), Sampling(per_purchase=3, at_least=0))
     )
     assert whole.n_lists == drawn.n_lists == 20
     assert whole.relevant.sum() == drawn.relevant.sum() == 20
-    assert 0.1 < (len(drawn.relevant) - 20) / (len(whole.relevant) - 20) < 0.4
+    assert 40 < len(drawn.relevant) - 20 < 80 < len(whole.relevant) - 20
     assert (np.diff(drawn.numbers.astype(int)) >= 0).all()
 
 
@@ -704,3 +706,23 @@ def test_contributions_add_up_to_the_score() -> None:
     score = ranker.ordering.score(explanation.values.astype(np.float32))
     base = score - explanation.contributions.sum(axis=1)
     np.testing.assert_allclose(base, base[0], atol=1e-4)
+
+
+def test_a_lesson_shows_what_the_order_rests_on_and_learns_as_the_ranker_alone_does() -> None:
+    dates = [date(2024, 10, 1) + timedelta(days=30 * number) for number in range(8)]
+    snapshots = [two_tastes(day) for day in dates]
+    labels = pl.concat([missing_purchases(day) for day in dates[:-1]])
+    lesson = learn_recommendations(snapshots, labels, 30, "ranker")
+    assert lesson.verdict.winner == "ranker"
+    assert {"importance.csv", "contributions.csv", "training_data.csv"} <= set(lesson.tables)
+    assert {"importance.png", "contributions.png", "comparison.png"} <= set(lesson.figures)
+    assert set(lesson.tables["contributions.csv"]["input"]) == set(FEATURES)
+    alone = Ranker().fit(snapshots[:-1], labels)
+    customers = make_customers("c00", "c07")
+    served = lesson.winner
+    assert isinstance(served, ServedRecommender)
+    assert_frame_equal(
+        served.recommender.predict(snapshots[-1], customers),
+        alone.predict(snapshots[-1], customers),
+        check_exact=True,
+    )
