@@ -66,12 +66,9 @@ def tables(data: Path) -> Iterator[Table]:
             )
             yield Table(
                 f"{name}_diversity",
-                f"The ranker's lists from {cut} on where products like those above lose score (SlotRules.diversity)",
+                f"The ranker's lists from {cut} on where products like those above lose score (diversity)",
                 pl.DataFrame(
-                    [
-                        judge(f"diversity {value:g}", _varied(ranker, value), now, labels)
-                        for value in DIVERSITIES
-                    ]
+                    [judge(f"cost {value:g}", _varied(ranker, value), now, labels) for value in DIVERSITIES]
                 ),
             )
 
