@@ -124,12 +124,13 @@ class Retrieval:
             "for_you": self._ease.score(history),
             "latent": latent.astype(np.float64),
             "alike": likeness(history, self._terms),
-            "popular": np.broadcast_to(self._popularity, shape),
-            "season": np.broadcast_to(self._season, shape),
         }
         chosen = np.zeros(shape, dtype=bool)
         favour = np.where(self._allowed, 1 + TIE_BREAK * self._popularity, 0.0)
-        scores = {retriever: table * favour for retriever, table in scores.items()}
+        for table in scores.values():
+            np.multiply(table, favour, out=table)
+        scores["popular"] = np.broadcast_to(self._popularity * favour, shape)
+        scores["season"] = np.broadcast_to(self._season * favour, shape)
         is_owned = scores["buy_again"] > 0
         for retriever, table in scores.items():
             eligible = table if retriever == "buy_again" else np.where(is_owned, 0.0, table)
