@@ -1,5 +1,6 @@
 """Champion models applied to the customers of a day: one table per question."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -24,6 +25,7 @@ from assets.training import (
 from models.propensity import score_customers
 from models.recommend import Snapshot
 from models.recommend.served import ServedRecommender
+from models.recommend.shelves import lists_and_shelves
 from models.replenishment import ShrunkGap
 from models.response import ResponseModel
 from models.send_time import send_hour_profile
@@ -35,19 +37,27 @@ class NoChampionError(LookupError):
     """A question has no champion as of a day."""
 
 
-def _spec(features: tuple[str, ...], model: str | None, kinds: set[str]) -> dict[str, Any]:
-    """What the score assets have in common: features read from Parquet, the champion's asset upstream."""
+_TABLE: dict[str, Any] = {
+    "group_name": "scores",
+    "io_manager_key": "scores_io",
+    "owners": DATA_SCIENCE,
+    "code_version": CODE_VERSION,
+}
+
+
+def _inputs(features: tuple[str, ...], model: str | None) -> dict[str, Any]:
+    """What is read: features from Parquet, the champion's asset upstream; one day per run."""
     return {
-        "group_name": "scores",
         "partitions_def": daily,
         "backfill_policy": one_day_per_run,
-        "io_manager_key": "scores_io",
-        "owners": DATA_SCIENCE,
-        "kinds": kinds,
-        "code_version": CODE_VERSION,
         "ins": {name: dg.AssetIn(input_manager_key="features_io") for name in features},
         "deps": [model] if model else [],
     }
+
+
+def _spec(features: tuple[str, ...], model: str | None, kinds: set[str]) -> dict[str, Any]:
+    """What the assets of one score table have in common."""
+    return {**_TABLE, **_inputs(features, model), "kinds": kinds}
 
 
 @dg.asset(**_spec(("feat_customer",), LIFETIME_VALUE, {"polars", "mlflow"}))
@@ -83,22 +93,32 @@ def score_send_time(
     return _output(_versioned(scores, version), "n_sends")
 
 
-@dg.asset(
-    **_spec(
-        ("feat_customer", "feat_interactions", "feat_product", "feat_basket_pairs"),
-        RECOMMENDATIONS,
-        {"polars", "mlflow"},
-    )
+@dg.multi_asset(
+    name="score_products",
+    outs={
+        "score_recommendations": dg.AssetOut(
+            description="The ten best products per customer, in order, each with the source it comes from.",
+            kinds={"polars", "mlflow"},
+            **_TABLE,
+        ),
+        "score_shelves": dg.AssetOut(
+            description="Up to four products per customer and slot of a mail, in order: for you, bought together, completes "
+            "the look, recently viewed, buy again. A customer without a slot's reason has no rows of it.",
+            kinds={"polars", "mlflow"},
+            **_TABLE,
+        ),
+    },
+    **_inputs(("feat_customer", "feat_interactions", "feat_product", "feat_basket_pairs"), RECOMMENDATIONS),
 )
-def score_recommendations(
+def score_products(
     context: dg.AssetExecutionContext,
     registry: dg.ResourceParam[Registry],
     feat_customer: pl.DataFrame,
     feat_interactions: pl.DataFrame,
     feat_product: pl.DataFrame,
     feat_basket_pairs: pl.DataFrame,
-) -> dg.Output[pl.DataFrame]:
-    """The ten best products per customer, in order, each with the source it comes from."""
+) -> Iterator[dg.Output[pl.DataFrame]]:
+    """What a customer is shown, as one list and by slot, from one look at the shop."""
     version = _champion(context, registry, RECOMMENDATIONS)
     day = date.fromisoformat(context.partition_key)
     snapshot = Snapshot(day, feat_interactions, feat_product, feat_basket_pairs)
@@ -107,8 +127,9 @@ def score_recommendations(
         raise TypeError(
             f"models:/{version.label} holds a {type(served).__name__}, not a recommender; train it again"
         )
-    scores = served.recommender.predict(snapshot, feat_customer.select("customer_id"))
-    return _output(_versioned(scores, version, ["customer_id", "rank"]), "score")
+    lists, shelves = lists_and_shelves(served.recommender, snapshot, feat_customer.select("customer_id"))
+    yield _output(_versioned(lists, version, ["customer_id", "rank"]), "score", "score_recommendations")
+    yield _output(_versioned(shelves, version, ["customer_id", "slot", "rank"]), "score", "score_shelves")
 
 
 @dg.asset(
@@ -203,7 +224,8 @@ def _champion(context: dg.AssetExecutionContext, registry: Registry, question: s
             f"no model answers '{question}' as of {context.partition_key}; "
             f"train one first: sendplan train --as-of {context.partition_key}"
         )
-    context.add_output_metadata({"model": version.label, "method": version.method})
+    for output in sorted(context.selected_output_names):
+        context.add_output_metadata({"model": version.label, "method": version.method}, output)
     return version
 
 
@@ -211,9 +233,9 @@ def _versioned(scores: pl.DataFrame, version: Version, key: list[str] | None = N
     return scores.with_columns(model_version=pl.lit(version.label)).sort(key or ["customer_id"])
 
 
-def _output(scores: pl.DataFrame, column: str) -> dg.Output[pl.DataFrame]:
-    """The table with a preview and the spread of its main column."""
+def _output(scores: pl.DataFrame, column: str, name: str = "result") -> dg.Output[pl.DataFrame]:
+    """The table with a preview and the spread of its main column; `name` where a step has several tables."""
     spread = scores.select(pl.col(column)).describe()
     # No ids: the event log keeps what it is told.
     preview = scores.select(pl.exclude("customer_id", "p_open_by_hour"))
-    return dg.Output(scores, metadata={"preview": table(preview), column: table(spread)})
+    return dg.Output(scores, name, metadata={"preview": table(preview), column: table(spread)})

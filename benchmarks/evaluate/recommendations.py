@@ -33,12 +33,13 @@ TARGETS = (
     Target("ranker", "coverage_10", low=0.30),
 )
 POPULARITY_COSTS = (0.0, 0.25, 0.5, 1.0, 2.0)
+DIVERSITIES = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 WITH_INTERVAL = ("ndcg_10", "new_ndcg_10")
 
 
 def tables(data: Path) -> Iterator[Table]:
     """Per cut every method of the weekly contest, learnt from the windows that production would use; then what the ranker
-    pays in accuracy for coverage."""
+    pays in accuracy for coverage and for variety."""
     shop = GiftShop.read(data)
     for name, cut in CUTS.items():
         windows = purchase_windows(cut)
@@ -63,10 +64,21 @@ def tables(data: Path) -> Iterator[Table]:
                     [judge(f"cost {cost:g}", _dearer(ranker, cost), now, labels) for cost in POPULARITY_COSTS]
                 ),
             )
+            yield Table(
+                f"{name}_diversity",
+                f"The ranker's lists from {cut} on where products like those above lose score (diversity)",
+                pl.DataFrame(
+                    [judge(f"cost {value:g}", _varied(ranker, value), now, labels) for value in DIVERSITIES]
+                ),
+            )
 
 
 def _dearer(ranker: Ranker, cost: float) -> Ranker:
     return replace(ranker, params=replace(ranker.params, popularity_cost=cost))
+
+
+def _varied(ranker: Ranker, diversity: float) -> Ranker:
+    return replace(ranker, rules=replace(ranker.rules, diversity=diversity))
 
 
 def judge(method: str, fitted: Recommender, now: Snapshot, labels: pl.DataFrame) -> dict[str, Any]:

@@ -19,15 +19,20 @@ from models.lessons.lesson import (
     Lesson,
     anonymous,
     comparison_figure,
+    contribution_files,
     decide_and_fit,
+    importance_files,
 )
 from models.recommend import Als, Blend, BuyAgain, Ease, ItemNeighbours, Popular, Ranker, Recommender
 from models.recommend.evaluate import evaluate_recommendations
+from models.recommend.importance import explained, list_importance
 from models.recommend.served import ServedRecommender
 from models.recommend.snapshot import Snapshot
 
 CRITERION = Criterion("ndcg_10", mean_of_rows, higher_is_better=True, margin=0.002)
 N_EXAMPLE_INTERACTIONS = 20
+N_IMPORTANCE_CUSTOMERS = 120
+N_EXPLAINED_CUSTOMERS = 100
 
 METHODS: Mapping[str, Callable[[], Recommender]] = MappingProxyType(
     {method.name: method for method in (Popular, BuyAgain, ItemNeighbours, Als, Ease, Blend, Ranker)}
@@ -62,12 +67,22 @@ def learn_recommendations(
     """
     now, earlier = snapshots[-1], list(snapshots[:-1])
     answers = {method: Answer(np.empty(0), {}) for method in METHODS}
+    lists = {snapshot.as_of: Ranker().lists(snapshot, labels) for snapshot in earlier}
+
+    def fit(method: str, past: Sequence[Snapshot]) -> Recommender:
+        recommender = METHODS[method]()
+        if isinstance(recommender, Ranker):
+            return recommender.learn([lists[snapshot.as_of] for snapshot in past])
+        return recommender.fit(past, _labels(labels, past))
+
     outcome = np.empty(0)
+    judged: dict[str, Recommender] = {}
+    holdout = earlier[-1] if earlier else now
     if earlier:
-        holdout = earlier[-1]
         past = [s for s in earlier if (holdout.as_of - s.as_of).days >= label_days]
-        for method, make in METHODS.items():
-            scores = evaluate_recommendations(make().fit(past, _labels(labels, past)), holdout, labels)
+        for method in METHODS:
+            judged[method] = fit(method, past)
+            scores = evaluate_recommendations(judged[method], holdout, labels)
             per_customer = scores.per_customer.sort("customer_id")["ndcg_10"].to_numpy()
             answers[method] = Answer(per_customer.astype(np.float64), scores.metrics)
             outcome = np.zeros(len(per_customer))
@@ -76,9 +91,21 @@ def learn_recommendations(
         outcome,
         CRITERION,
         champion,
-        lambda m: ServedRecommender(METHODS[m]().fit(earlier, labels), now.products, now.pairs),
+        lambda method: ServedRecommender(fit(method, earlier), now.products, now.pairs),
     )
     figures = comparison_figure(verdict, answers, "NDCG@10") if len(outcome) else {}
+    tables = {"training_data.csv": _training_data(snapshots, labels)}
+    best = judged.get(verdict.winner)
+    if isinstance(best, Ranker):
+        importance = list_importance(best, holdout, labels, CRITERION, n_customers=N_IMPORTANCE_CUSTOMERS)
+        drawn, counted = importance_files(importance, best.name, CRITERION)
+        figures, tables = {**figures, **drawn}, {**tables, **counted}
+    for model in fitted.values():
+        if isinstance(model, ServedRecommender) and isinstance(model.recommender, Ranker):
+            asked = sample_rows(pl.DataFrame({"customer_id": now.everybody}), N_EXPLAINED_CUSTOMERS)
+            explanation = explained(model.recommender, now, asked, N_EXPLAINED_ROWS)
+            drawn, counted = contribution_files(explanation, model.name)
+            figures, tables = {**figures, **drawn}, {**tables, **counted}
     example = anonymous(now.interactions.sort("customer_id", "product_id").head(N_EXAMPLE_INTERACTIONS))
     winner = fitted[verdict.winner]
     references = {
@@ -94,7 +121,7 @@ def learn_recommendations(
         fitted,
         example,
         figures,
-        {"training_data.csv": _training_data(snapshots, labels)},
+        tables,
         ABOUT,
         references,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from models.recommend.blocks import CELLS, best_cells, row_blocks
 from models.recommend.slots import SlotRules, fill_slots, showable
-from models.recommend.snapshot import Snapshot
+from models.recommend.snapshot import KEPT_SNAPSHOTS, Snapshot
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ def factorise(weights: csr_matrix, params: AlsParams) -> tuple[NDArray[np.float3
     return np.asarray(model.user_factors), np.asarray(model.item_factors)
 
 
+@lru_cache(maxsize=KEPT_SNAPSHOTS)
+def factors_of(snapshot: Snapshot, params: AlsParams) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Factors of `snapshot.everybody` and of its products, from decayed history."""
+    return factorise(snapshot.matrix(snapshot.everybody, "weight"), params)
+
+
 @dataclass(frozen=True)
 class Als:
     """Matrix factorisation of decayed history (implicit's AlternatingLeastSquares).
@@ -64,17 +71,16 @@ class Als:
     def predict(self, snapshot: Snapshot, customers: pl.DataFrame) -> pl.DataFrame:
         """As `Recommender.predict`; score is the product of the customer's and the product's factors."""
         ids = customers["customer_id"]
-        everybody = snapshot.interactions["customer_id"].unique().sort()
-        weights = snapshot.matrix(everybody, "weight")
+        everybody = snapshot.everybody
         bought = snapshot.matrix(everybody, "n_purchases")
         known = pl.DataFrame({"customer_id": ids}).with_row_index("customer")
         known = known.join(
             pl.DataFrame({"customer_id": everybody}).with_row_index("row"), on="customer_id", how="inner"
         ).sort("customer")
         found = []
-        of_customers, of_products = factorise(weights, self.params)
+        of_customers, of_products = factors_of(snapshot, self.params)
         with threadpool_limits(limits=1):
-            for block in row_blocks(known.height if weights.nnz else 0, snapshot.n_products):
+            for block in row_blocks(known.height, snapshot.n_products):
                 rows, customer = (known[column][block].to_numpy() for column in ("row", "customer"))
                 table = (of_customers[rows] @ of_products.T).astype(np.float64)
                 is_shown = showable(snapshot.allowed(), bought[rows], self.rules)

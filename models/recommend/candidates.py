@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models.recommend.als import AlsParams, factorise
+from models.recommend.als import AlsParams, factors_of
 from models.recommend.blocks import Scores, row_blocks, top_mask
-from models.recommend.content import likeness, term_vectors
-from models.recommend.ease import item_weights
-from models.recommend.similarity import NeighbourParams, item_similarity, off_diagonal, row_shares
+from models.recommend.content import likeness
+from models.recommend.diversity import terms_of
+from models.recommend.ease import EaseParams, weights_of
+from models.recommend.similarity import NeighbourParams, off_diagonal, row_shares, similarity_of
 from models.recommend.slots import TIE_BREAK, popularity
-from models.recommend.snapshot import Snapshot, sparse
+from models.recommend.snapshot import KEPT_SNAPSHOTS, Snapshot, sparse
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,7 @@ class RetrievalParams:
     n_popular: int = 30
     n_season: int = 20
     neighbours: NeighbourParams = field(default_factory=NeighbourParams)
-    ease_ridge: float = 300.0
-    ease_products: int = 3000
+    ease: EaseParams = field(default_factory=EaseParams)
     factors: AlsParams = field(default_factory=AlsParams)
 
 
@@ -57,7 +57,7 @@ RETRIEVERS = (
 SAME_FOR_ALL = ("popular", "season")
 
 
-@lru_cache(maxsize=10)
+@lru_cache(maxsize=KEPT_SNAPSHOTS)
 def retrieval(snapshot: Snapshot, params: RetrievalParams) -> "Retrieval":
     """The retrievers of a snapshot; those of the last few are kept, as every method asks for the same ones."""
     return Retrieval(snapshot, params)
@@ -69,14 +69,12 @@ class Retrieval:
     def __init__(self, snapshot: Snapshot, params: RetrievalParams) -> None:
         self.snapshot = snapshot
         self.params = params
-        everybody = snapshot.interactions["customer_id"].unique().sort()
-        weights = snapshot.matrix(everybody, "weight")
-        self._similar = off_diagonal(item_similarity(weights, params.neighbours))
-        self._ease = item_weights(weights, params.ease_ridge, params.ease_products)
+        self._similar = off_diagonal(similarity_of(snapshot, params.neighbours))
+        self._ease = weights_of(snapshot, params.ease)
         self._pairs = pair_matrix(snapshot)
-        self._everybody = everybody
-        self._factors = factorise(weights, params.factors)
-        self._terms = term_vectors(snapshot.products)
+        self._everybody = snapshot.everybody
+        self._factors = factors_of(snapshot, params.factors)
+        self._terms = terms_of(snapshot)
         popular = popularity(snapshot)
         self._popularity = np.zeros(snapshot.n_products)
         self._popularity[popular["product"].to_numpy()] = popular["score"].to_numpy()
@@ -126,12 +124,13 @@ class Retrieval:
             "for_you": self._ease.score(history),
             "latent": latent.astype(np.float64),
             "alike": likeness(history, self._terms),
-            "popular": np.broadcast_to(self._popularity, shape),
-            "season": np.broadcast_to(self._season, shape),
         }
         chosen = np.zeros(shape, dtype=bool)
         favour = np.where(self._allowed, 1 + TIE_BREAK * self._popularity, 0.0)
-        scores = {retriever: table * favour for retriever, table in scores.items()}
+        for table in scores.values():
+            np.multiply(table, favour, out=table)
+        scores["popular"] = np.broadcast_to(self._popularity * favour, shape)
+        scores["season"] = np.broadcast_to(self._season * favour, shape)
         is_owned = scores["buy_again"] > 0
         for retriever, table in scores.items():
             eligible = table if retriever == "buy_again" else np.where(is_owned, 0.0, table)
@@ -143,6 +142,7 @@ class Retrieval:
         )
 
 
+@lru_cache(maxsize=KEPT_SNAPSHOTS)
 def pair_matrix(snapshot: Snapshot) -> csr_matrix:
     """Products x products, orders together discounted for chance: n_orders_together x (1 - 1 / lift)."""
     codes = snapshot.product_codes()

@@ -1,12 +1,23 @@
 """EASE: a shallow linear auto-encoder over products, solved in closed form."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
+
+from models.recommend.snapshot import KEPT_SNAPSHOTS, Snapshot
+
+
+@dataclass(frozen=True)
+class EaseParams:
+    """ridge: of the regression. max_products: the products with the most customers take part."""
+
+    ridge: float = 300.0
+    max_products: int = 3000
 
 
 @dataclass(frozen=True)
@@ -47,3 +58,9 @@ def item_weights(history: csr_matrix, ridge: float, max_products: int) -> ItemWe
     weights = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
     return ItemWeights(products, weights.astype(np.float32), history.shape[1])
+
+
+@lru_cache(maxsize=KEPT_SNAPSHOTS)
+def weights_of(snapshot: Snapshot, params: EaseParams) -> ItemWeights:
+    """`item_weights` of everybody's decayed history."""
+    return item_weights(snapshot.matrix(snapshot.everybody, "weight"), params.ridge, params.max_products)

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from models.evaluation.metrics import coverage_at_k, ranking_scores
-from models.recommend.slots import SlotRules
+from models.recommend.diversity import list_diversity
 from models.recommend.snapshot import Snapshot
 
 
@@ -23,13 +23,14 @@ class RecommendationScores:
 
 
 def evaluate_recommendations(
-    recommender: Any, snapshot: Snapshot, labels: pl.DataFrame, rules: SlotRules | None = None
+    recommender: Any, snapshot: Snapshot, labels: pl.DataFrame
 ) -> RecommendationScores:
-    """Recall@20, NDCG@10 and coverage@10 on the customers with history who bought within the label window.
+    """Recall@20, NDCG@10, coverage@10 and diversity@10 on the customers with history who bought within the label window.
 
     recommender: fitted, a dataclass with `rules`. labels: `label_purchases` of the snapshot's date. `new_`
     metrics ask the recommender for products the customer had not bought before and count only those.
-    Coverage is over showable products. rules: category rule to judge under; slots are always 20.
+    Coverage is over showable products; diversity_10 is `list_diversity`. Judged under the recommender's rules, with 20
+    slots.
     """
     bought = labels.filter(pl.col("as_of") == snapshot.as_of).select("customer_id", "product_id").unique()
     relevant = bought.join(snapshot.interactions, on="customer_id", how="semi").sort(
@@ -37,11 +38,10 @@ def evaluate_recommendations(
     )
     owned = snapshot.interactions.filter(pl.col("n_purchases") > 0)
     fresh = relevant.join(owned, on=["customer_id", "product_id"], how="anti")
-    base = replace(rules or SlotRules(), n=20)
+    base = replace(recommender.rules, n=20)
     metrics: dict[str, float] = {}
-    per_customer = relevant.select("customer_id").unique().sort("customer_id")
+    per_customer = customers = relevant.select("customer_id").unique().sort("customer_id")
     for prefix, truth, is_new_only in (("", relevant, False), ("new_", fresh, True)):
-        customers = truth.select("customer_id").unique().sort("customer_id")
         lists = replace(recommender, rules=replace(base, is_new_only=is_new_only)).predict(
             snapshot, customers
         )
@@ -55,6 +55,7 @@ def evaluate_recommendations(
             metrics[metric] = _mean(scores[metric])
         if not is_new_only:
             metrics["coverage_10"] = coverage_at_k(lists, int(snapshot.allowed().sum()), k=10)
+            metrics["diversity_10"] = list_diversity(lists, snapshot, k=10)
             metrics["n_customers"] = float(customers.height)
     return RecommendationScores(metrics, per_customer)
 

@@ -2,7 +2,9 @@
 
 from datetime import datetime, time
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from models.recommend.candidates import RETRIEVERS, SAME_FOR_ALL
 from models.recommend.snapshot import Snapshot
@@ -90,6 +92,11 @@ def candidate_features(candidates: pl.DataFrame, snapshot: Snapshot, customers: 
         .select("customer", "product", *(pl.col(feature).cast(pl.Float32) for feature in FEATURES))
         .sort("customer", "product")
     )
+
+
+def feature_matrix(rows: pl.DataFrame) -> NDArray[np.float32]:
+    """FEATURES of `candidate_features` rows as a float32 matrix, null as NaN."""
+    return rows.select(pl.col(FEATURES).cast(pl.Float32).fill_null(float("nan"))).to_numpy()
 
 
 def _rank(retriever: str) -> pl.Expr:

@@ -8,17 +8,9 @@ import numpy as np
 import polars as pl
 
 from models.recommend.blocks import CELLS, best_cells, row_blocks
-from models.recommend.ease import item_weights
+from models.recommend.ease import EaseParams, weights_of
 from models.recommend.slots import SlotRules, fill_slots, showable
 from models.recommend.snapshot import Snapshot, sparse
-
-
-@dataclass(frozen=True)
-class EaseParams:
-    """ridge: of the regression. max_products: the products with the most customers take part."""
-
-    ridge: float = 300.0
-    max_products: int = 3000
 
 
 @dataclass(frozen=True)
@@ -35,10 +27,7 @@ class Ease:
 
     def predict(self, snapshot: Snapshot, customers: pl.DataFrame) -> pl.DataFrame:
         """As `Recommender.predict`; score is the regression's prediction, where it is positive."""
-        everybody = snapshot.interactions["customer_id"].unique().sort()
-        weights = item_weights(
-            snapshot.matrix(everybody, "weight"), self.params.ridge, self.params.max_products
-        )
+        weights = weights_of(snapshot, self.params)
         ids = customers["customer_id"]
         coded = snapshot.coded(ids)
         shape = (len(ids), snapshot.n_products)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from models.recommend.blocks import CELLS, best_cells, row_blocks
-from models.recommend.similarity import NeighbourParams, item_similarity
+from models.recommend.similarity import NeighbourParams, similarity_of
 from models.recommend.slots import SlotRules, fill_slots, showable
 from models.recommend.snapshot import Snapshot, sparse
 
@@ -30,8 +30,7 @@ class ItemNeighbours:
 
     def predict(self, snapshot: Snapshot, customers: pl.DataFrame) -> pl.DataFrame:
         """As `Recommender.predict`; score is the summed similarity with the customer's weighted history."""
-        everybody = snapshot.interactions["customer_id"].unique().sort()
-        similarity = item_similarity(snapshot.matrix(everybody, "weight"), self.params)
+        similarity = similarity_of(snapshot, self.params)
         ids = customers["customer_id"]
         coded = snapshot.coded(ids)
         shape = (len(ids), snapshot.n_products)

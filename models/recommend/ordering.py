@@ -1,8 +1,10 @@
-"""The learnt order of candidates: a pairwise and a pointwise gradient-boosted model, averaged."""
+"""The learnt order of candidates: pairwise and pointwise gradient-boosted models, averaged."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import xgboost as xgb
@@ -10,24 +12,30 @@ from numpy.typing import NDArray
 
 from models.recommend.features import FEATURES
 
-OBJECTIVES: tuple[dict[str, object], ...] = (
+RANKING: Mapping[str, object] = MappingProxyType(
     {
         "objective": "rank:ndcg",
         "lambdarank_pair_method": "topk",
-        "lambdarank_num_pair_per_sample": 20,
+        "lambdarank_num_pair_per_sample": 40,
         "ndcg_exp_gain": False,
-    },
-    {"objective": "binary:logistic"},
+    }
 )
+CHANCE: Mapping[str, object] = MappingProxyType({"objective": "binary:logistic"})
 
 
 @dataclass(frozen=True)
 class OrderingParams:
-    """XGBoost's own names; the same for both models."""
+    """XGBoost's own names; ranking_*: of the pairwise models, the others of the pointwise ones or of both.
 
+    n_bags: how many models of each kind; a bag holds all that was bought and its own part of the rest.
+    """
+
+    n_bags: int = 2
     n_rounds: int = 120
     learning_rate: float = 0.12
-    max_depth: int = 5
+    ranking_rounds: int = 80
+    ranking_learning_rate: float = 0.15
+    max_depth: int = 6
     min_child_weight: float = 10.0
     subsample: float = 0.8
     colsample_bytree: float = 0.7
@@ -51,25 +59,34 @@ class Ordering:
         params: OrderingParams,
     ) -> Ordering:
         """Fit on candidates x FEATURES (NaN: unknown), 0/1 relevance and each row's list number, lists in one piece."""
-        common = {
-            "tree_method": "hist",
-            "eta": params.learning_rate,
-            "max_depth": params.max_depth,
-            "min_child_weight": params.min_child_weight,
-            "subsample": params.subsample,
-            "colsample_bytree": params.colsample_bytree,
-            "lambda": params.reg_lambda,
-            "nthread": params.n_threads,
-            "seed": params.seed,
-        }
-        data = xgb.QuantileDMatrix(
-            values, label=relevant, qid=lists, feature_names=list(FEATURES), nthread=params.n_threads
-        )
+        bag = np.random.default_rng(params.seed).integers(params.n_bags, size=len(relevant))
         models = []
-        for objective in OBJECTIVES:
-            booster = xgb.train({**common, **objective}, data, num_boost_round=params.n_rounds)
-            margin = booster.predict(data, output_margin=True).astype(np.float64)
-            models.append((booster, float(margin.mean()), max(float(margin.std()), 1e-9)))
+        for number in range(params.n_bags):
+            rows = (relevant > 0) | (bag == number)
+            data = xgb.QuantileDMatrix(
+                values[rows],
+                label=relevant[rows],
+                qid=lists[rows],
+                feature_names=list(FEATURES),
+                nthread=params.n_threads,
+            )
+            common = {
+                "tree_method": "hist",
+                "max_depth": params.max_depth,
+                "min_child_weight": params.min_child_weight,
+                "subsample": params.subsample,
+                "colsample_bytree": params.colsample_bytree,
+                "lambda": params.reg_lambda,
+                "nthread": params.n_threads,
+                "seed": params.seed + number,
+            }
+            for kind, rate, n_rounds in (
+                (RANKING, params.ranking_learning_rate, params.ranking_rounds),
+                (CHANCE, params.learning_rate, params.n_rounds),
+            ):
+                booster = xgb.train({**common, **kind, "eta": rate}, data, num_boost_round=n_rounds)
+                margin = booster.predict(data, output_margin=True).astype(np.float64)
+                models.append((booster, float(margin.mean()), max(float(margin.std()), 1e-9)))
         return Ordering(tuple(models), params.n_threads)
 
     def score(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -82,3 +99,14 @@ class Ordering:
             for booster, mean, deviation in self.models
         ]
         return np.asarray(np.mean(margins, axis=0), dtype=np.float64)
+
+    def contributions(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each feature adds to `score`: rows x FEATURES, SHAP values of the trees (Lundberg et al. 2020)."""
+        if not len(values):
+            return np.zeros((0, len(FEATURES)))
+        data = xgb.DMatrix(values, feature_names=list(FEATURES), nthread=self.n_threads)
+        parts = [
+            booster.predict(data, pred_contribs=True)[:, :-1].astype(np.float64) / deviation
+            for booster, _, deviation in self.models
+        ]
+        return np.asarray(np.mean(parts, axis=0), dtype=np.float64)

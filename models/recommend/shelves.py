@@ -7,23 +7,37 @@ no rows. Stock and sensitivity hold in every slot.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import polars as pl
 
 from models.recommend.candidates import pair_matrix
-from models.recommend.ranker import Ranker
-from models.recommend.slots import SlotRules
 from models.recommend.snapshot import Snapshot, sparse
 
+CUSTOMERS_AT_ONCE = 10_000
 SLOTS = ("for_you", "bought_together", "completes_the_look", "recently_viewed", "buy_again")
 COLUMNS = ("customer_id", "slot", "rank", "product_id", "score")
 
 
-def shelves(ranker: Ranker, snapshot: Snapshot, customers: pl.DataFrame, n: int = 4) -> pl.DataFrame:
+def lists_and_shelves(
+    recommender: Any, snapshot: Snapshot, customers: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The recommender's lists, and the shelves of the same customers; a ranker looks at each customer once for both."""
+    parts = [
+        (recommender.predict(snapshot, asked), shelves(recommender, snapshot, asked))
+        for asked in customers.iter_slices(CUSTOMERS_AT_ONCE)
+    ] or [(recommender.predict(snapshot, customers), shelves(recommender, snapshot, customers))]
+    lists, slots = zip(*parts, strict=True)
+    return pl.concat(lists), pl.concat(slots)
+
+
+def shelves(recommender: Any, snapshot: Snapshot, customers: pl.DataFrame, n: int = 4) -> pl.DataFrame:
     """Up to `n` products per customer and slot.
 
-    for_you: the ranker's products that the customer has not bought. bought_together: what others put into one order with
-    what he ever bought. completes_the_look: the same for his last order alone, of categories the order does not have.
+    recommender: fitted, a dataclass with `rules`; they hold in `for_you` but for the number and what is new.
+
+    for_you: the recommender's products that the customer has not bought. bought_together: what others put into one order
+    with what he ever bought. completes_the_look: the same for his last order alone, of categories the order does not have.
     recently_viewed: looked at and not bought. buy_again: bought before, by decayed purchases.
 
     Columns: customer_id, slot, rank (from 1), product_id, score (falls with rank; comparable within a slot alone). Sorted by
@@ -33,7 +47,8 @@ def shelves(ranker: Ranker, snapshot: Snapshot, customers: pl.DataFrame, n: int 
     own = snapshot.coded(ids)
     names = snapshot.product_codes().filter(pl.Series(snapshot.allowed(), dtype=pl.Boolean))
     spine = pl.DataFrame({"customer_id": ids}).with_row_index("customer").cast({"customer": pl.Int64})
-    fresh = replace(ranker, rules=SlotRules(n=n, is_new_only=True)).predict(snapshot, customers)
+    rules = replace(recommender.rules, n=n, is_new_only=True)
+    fresh: pl.DataFrame = replace(recommender, rules=rules).predict(snapshot, customers)
     ranked = [
         fresh.select("customer_id", "product_id", "score", slot=pl.lit("for_you")),
         *(

@@ -1,11 +1,14 @@
 """Similarity between products by who bought them (BM25)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
+
+from models.recommend.snapshot import KEPT_SNAPSHOTS, Snapshot
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,12 @@ def item_similarity(weights: csr_matrix, params: NeighbourParams) -> csr_matrix:
     with threadpool_limits(limits=1):
         model.fit(weighted, show_progress=False)
     return csr_matrix(model.similarity)
+
+
+@lru_cache(maxsize=KEPT_SNAPSHOTS)
+def similarity_of(snapshot: Snapshot, params: NeighbourParams) -> csr_matrix:
+    """`item_similarity` by everybody's decayed history."""
+    return item_similarity(snapshot.matrix(snapshot.everybody, "weight"), params)
 
 
 def off_diagonal(similarity: csr_matrix) -> csr_matrix:

@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.recommend.diversity import less_alike
 from models.recommend.snapshot import Snapshot
 
 POPULAR = "popular"
@@ -22,17 +23,22 @@ class SlotRules:
     max_category_share: at most this share of the slots goes to one category while the customer has candidates
     of other categories; products without a category do not count. 1.0 switches the rule off.
     is_new_only: leave out what the customer bought before.
+    diversity: what a product loses that is the same in words as one above it, in standard deviations of the customer's
+    scores (`diversity.less_alike`). Buys variety with accuracy.
     """
 
     n: int = 10
     max_category_share: float = 1.0
     is_new_only: bool = False
+    diversity: float = 0.0
 
     def __post_init__(self) -> None:
         if self.n < 1:
             raise ValueError(f"n must be at least 1, got {self.n}")
         if not 0 < self.max_category_share <= 1:
             raise ValueError(f"max_category_share must be in (0, 1], got {self.max_category_share}")
+        if self.diversity < 0:
+            raise ValueError(f"diversity must be at least 0, got {self.diversity}")
 
     @property
     def max_per_category(self) -> int:
@@ -69,7 +75,8 @@ def fill_slots(
     """
     allowed = scored.filter(pl.Series(snapshot.allowed()[scored["product"].to_numpy()], dtype=pl.Boolean))
     hidden = _hidden(snapshot, customers, rules)
-    own = _choose(allowed.join(hidden, on=["customer", "product"], how="anti"), snapshot, rules)
+    shown = allowed.join(hidden, on=["customer", "product"], how="anti")
+    own = _choose(less_alike(shown, snapshot, rules.diversity, rules.n), snapshot, rules)
     filled = pl.concat([own, _fill(own, hidden, snapshot, len(customers), rules)])
     names = snapshot.product_codes()
     spine = pl.DataFrame({"customer_id": customers}).with_row_index("customer").cast({"customer": pl.Int64})
@@ -96,9 +103,11 @@ def _hidden(snapshot: Snapshot, customers: pl.Series, rules: SlotRules) -> pl.Da
     return snapshot.coded(customers).filter(bought).select("customer", "product")
 
 
-def _choose(scored: pl.DataFrame, snapshot: Snapshot, rules: SlotRules) -> pl.DataFrame:
-    """The n best per customer; a category's surplus waits behind the customer's other candidates."""
-    best = scored.sort(["customer", "score", "product"], descending=[False, True, False])
+def _choose(best: pl.DataFrame, snapshot: Snapshot, rules: SlotRules) -> pl.DataFrame:
+    """The n best per customer; a category's surplus waits behind the customer's other candidates.
+
+    best: sorted by customer, score (falling) and product.
+    """
     position = pl.int_range(pl.len())
     if rules.max_category_share < 1:
         category = snapshot.products["category"].cast(pl.String).gather(best["product"])
@@ -125,7 +134,7 @@ def _fill(
     taken = hidden.join(missing, on="customer", how="semi").group_by("customer").len()["len"].to_numpy()
     depth = replace(rules, n=rules.n + int(taken.max(initial=0)))
     popular = popularity(snapshot).with_columns(customer=pl.lit(0, pl.Int64), source=pl.lit(POPULAR))
-    popular = _choose(popular, snapshot, depth)
+    popular = _choose(less_alike(popular, snapshot, rules.diversity, rules.n), snapshot, depth)
     below_own = pl.col("floor") - 2 + pl.col("score")
     return (
         missing.join(popular.drop("customer"), how="cross")

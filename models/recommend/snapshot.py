@@ -50,6 +50,10 @@ PRODUCT_COLUMNS = (
 PAIR_COLUMNS = ("product_id", "other_product_id", "as_of", "n_orders_together", "lift")
 
 
+KEPT_SNAPSHOTS = 3
+"""Of how many snapshots what is worked out once is kept, for the next method that asks for it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """The shop as it was known at `as_of`, each frame holding that date alone.
@@ -88,6 +92,11 @@ class Snapshot:
     def n_products(self) -> int:
         """Products in the catalogue; product codes run from 0 to this, in the order of product_id."""
         return self.products.height
+
+    @property
+    def everybody(self) -> pl.Series:
+        """Ids of the customers with interactions, sorted."""
+        return self.interactions["customer_id"].unique().sort()
 
     def product_codes(self) -> pl.DataFrame:
         """product_id -> `product` (Int64 position in `products`)."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from scipy.sparse import csr_matrix
 
+from models.lessons.products import CRITERION, learn_recommendations
 from models.model import MissingFeatureError, NotFittedError
 from models.recommend import (
     Als,
@@ -29,12 +30,17 @@ from models.recommend import (
     snapshots_by_date,
 )
 from models.recommend.blocks import top_mask
+from models.recommend.candidates import RetrievalParams
 from models.recommend.content import likeness, term_vectors
-from models.recommend.ease import item_weights
-from models.recommend.linear import EaseParams
+from models.recommend.diversity import less_alike, list_diversity
+from models.recommend.ease import EaseParams, item_weights
+from models.recommend.features import FEATURES
+from models.recommend.importance import explained, list_importance
+from models.recommend.lists import Sampling, joined, labelled_lists
 from models.recommend.ordering import OrderingParams
 from models.recommend.ranker import RankerParams
-from models.recommend.shelves import SLOTS, shelves
+from models.recommend.served import ServedRecommender
+from models.recommend.shelves import SLOTS, lists_and_shelves, shelves
 from models.recommend.snapshot import INTERACTION_COLUMNS
 
 AS_OF = date(2025, 6, 1)
@@ -172,7 +178,8 @@ def missing_purchases(as_of: date) -> pl.DataFrame:
     )
 
 
-RANKER = Ranker(params=RankerParams(ordering=OrderingParams(n_rounds=30, min_child_weight=0.1), min_lists=10))
+SHORT = OrderingParams(n_rounds=30, ranking_rounds=30, min_child_weight=0.1)
+RANKER = Ranker(params=RankerParams(ordering=SHORT, min_lists=10))
 EASE = Ease(params=EaseParams(ridge=10.0))
 RECOMMENDERS = (Popular(), BuyAgain(), ItemNeighbours(), Als(), EASE, Blend(), RANKER)
 WITH_TASTE = tuple(
@@ -391,6 +398,8 @@ def test_a_category_fills_at_most_its_share_while_there_are_others() -> None:
 def test_impossible_slot_rules_are_refused(n: int, share: float, word: str) -> None:
     with pytest.raises(ValueError, match=word):
         SlotRules(n=n, max_category_share=share)
+    with pytest.raises(ValueError, match="diversity"):
+        SlotRules(diversity=-0.1)
 
 
 def test_a_snapshot_names_the_columns_it_lacks() -> None:
@@ -556,3 +565,164 @@ def test_a_cost_on_popularity_moves_the_busiest_products_down() -> None:
     asked = make_customers("c00")
     assert "p00" in free.predict(busy, asked)["product_id"].to_list()
     assert "p00" not in dear.predict(busy, asked)["product_id"].to_list()[:9]
+
+
+def mugs() -> Snapshot:
+    """Three mugs and a lamp, none of them bought by anyone but in falling popularity."""
+    return Snapshot(
+        AS_OF,
+        make_interactions([]),
+        make_products(
+            ["blue mug", "green mug", "lamp", "red mug"],
+            name=["mug large blue", "mug large green", "lamp", "mug large red"],
+            category=["kitchen", "kitchen", "light", "kitchen"],
+            buyers_30d=[100, 99, 70, 98],
+        ),
+        make_pairs([]),
+    )
+
+
+def test_a_varied_list_puts_the_lamp_between_the_mugs() -> None:
+    plain = Popular().predict(mugs(), make_customers("ann"))
+    varied = Popular(rules=SlotRules(diversity=5.0)).predict(mugs(), make_customers("ann"))
+    assert plain["product_id"].to_list() == ["blue mug", "green mug", "red mug", "lamp"]
+    assert varied["product_id"].to_list() == ["blue mug", "lamp", "green mug", "red mug"]
+
+
+def test_diversity_is_the_mean_unlikeness_of_two_products_of_a_list() -> None:
+    alike = pl.DataFrame({"customer_id": ["a", "a"], "rank": [1, 2], "product_id": ["blue mug", "red mug"]})
+    other = pl.DataFrame({"customer_id": ["b", "b"], "rank": [1, 2], "product_id": ["blue mug", "lamp"]})
+    one = other.head(1).with_columns(customer_id=pl.lit("c"))
+    assert list_diversity(alike, mugs(), 10) == pytest.approx(0.0)
+    assert list_diversity(other, mugs(), 10) == pytest.approx(1.0)
+    assert list_diversity(pl.concat([alike, other, one]), mugs(), 10) == pytest.approx(0.5)
+    assert np.isnan(list_diversity(one, mugs(), 10))
+
+
+def one_by_one(scored: pl.DataFrame, terms: Any, cost: float, n: int) -> dict[tuple[int, int], float]:
+    """`less_alike` customer by customer and product by product."""
+    found = {}
+    for (customer,), own in scored.group_by("customer"):
+        rows = {row["product"]: row["score"] for row in own.iter_rows(named=True)}
+        unit = cost * float(np.std(list(rows.values())))
+        alike = dict.fromkeys(rows, 0.0)
+        for _ in range(min(n, len(rows))):
+            left = [p for p in rows if (customer, p) not in found]
+            first = min(left, key=lambda p: (-(rows[p] - unit * alike[p]), -rows[p], p))
+            found[customer, first] = rows[first] - unit * alike[first]
+            alike = {p: max(alike[p], round(float(terms[p] @ terms[first]), 9)) for p in rows}
+        found |= {(customer, p): rows[p] - unit * alike[p] for p in rows if (customer, p) not in found}
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(0, 3), st.integers(0, 7)),
+        st.floats(-3, 3).map(lambda x: round(x, 3)),
+        min_size=1,
+    ),
+    st.lists(
+        st.sampled_from(["red mug", "red bowl", "blue mug", "lamp", "lamp shade"]), min_size=8, max_size=8
+    ),
+    st.sampled_from([0.0, 0.3, 2.0]),
+    st.integers(1, 9),
+)
+def test_each_place_goes_to_the_best_product_less_what_its_likeness_costs(
+    scores: dict[tuple[int, int], float], names: list[str], cost: float, n: int
+) -> None:
+    products = make_products([f"p{number}" for number in range(8)], name=names)
+    snapshot = Snapshot(AS_OF, make_interactions([]), products, make_pairs([]))
+    scored = pl.DataFrame([{"customer": c, "product": p, "score": score} for (c, p), score in scores.items()])
+    lowered = less_alike(scored, snapshot, cost, n)
+    expected = one_by_one(scored, term_vectors(products).toarray(), cost, n)
+    assert lowered.height == scored.height
+    for row in lowered.iter_rows(named=True):
+        assert row["score"] == pytest.approx(expected[row["customer"], row["product"]], abs=1e-9)
+    first = lowered.group_by("customer").agg(pl.col("score").max()).sort("customer")
+    assert_frame_equal(first, scored.group_by("customer").agg(pl.col("score").max()).sort("customer"))
+
+
+def test_lists_that_are_learnt_from_keep_every_purchase_and_few_others_for_each() -> None:
+    whole, drawn = (
+        labelled_lists(two_tastes(), missing_purchases(AS_OF), RetrievalParams(), sampling)
+        for sampling in (Sampling(), Sampling(per_purchase=3, at_least=0))
+    )
+    assert whole.n_lists == drawn.n_lists == 20
+    assert whole.relevant.sum() == drawn.relevant.sum() == 20
+    assert 40 < len(drawn.relevant) - 20 < 80 < len(whole.relevant) - 20
+    assert (np.diff(drawn.numbers.astype(int)) >= 0).all()
+
+
+def test_lists_of_several_dates_are_learnt_from_as_one() -> None:
+    ranker = replace(RANKER, ordering=None, n_lists=None)
+    part = ranker.lists(two_tastes(), missing_purchases(AS_OF))
+    both = joined([part, part])
+    assert both.n_lists == 40
+    assert both.numbers.tolist() == [*part.numbers, *(part.numbers + 20)]
+    once = ranker.learn([part]).predict(two_tastes(), make_customers("c00"))
+    fitted_once = replace(RANKER).fit([two_tastes()], missing_purchases(AS_OF))
+    assert_frame_equal(once, fitted_once.predict(two_tastes(), make_customers("c00")), check_exact=True)
+
+
+@every_recommender
+def test_every_recommender_fills_the_slots_of_a_mail(recommender: Any) -> None:
+    customers = make_customers("c00", "c01", "nobody")
+    lists, slots = lists_and_shelves(fitted(recommender), two_tastes(), customers)
+    assert_frame_equal(lists, fitted(recommender).predict(two_tastes(), customers))
+    assert_frame_equal(slots, shelves(fitted(recommender), two_tastes(), customers))
+    assert set(slots.filter(pl.col("customer_id") == "c00")["slot"]) == {
+        "for_you",
+        "bought_together",
+        "buy_again",
+    }
+    bought = two_tastes().interactions.select("customer_id", "product_id")
+    new = slots.filter(pl.col("slot") == "for_you").join(bought, on=["customer_id", "product_id"], how="semi")
+    assert new.is_empty()
+
+
+def test_the_importance_of_lists_names_the_feature_that_decides() -> None:
+    labels = missing_purchases(AS_OF)
+    table = list_importance(_fitted_ranker(), two_tastes(), labels, CRITERION, n_customers=20)
+    assert set(table["feature"]) == set(FEATURES)
+    assert table["importance"][0] > 0.01
+    assert table["importance"].is_sorted(descending=True)
+    repeated = list_importance(_fitted_ranker(), two_tastes(), labels, CRITERION, n_customers=20)
+    assert_frame_equal(table, repeated, check_exact=True)
+
+
+def test_a_ranker_that_has_learnt_nothing_has_no_importance() -> None:
+    rule = Ranker().fit([two_tastes(EARLIER)], missing_purchases(EARLIER))
+    labels = missing_purchases(AS_OF)
+    assert list_importance(rule, two_tastes(), labels, CRITERION, n_customers=20).is_empty()
+    assert explained(rule, two_tastes(), make_customers("c00"), 10) is None
+
+
+def test_contributions_add_up_to_the_score() -> None:
+    ranker, customers = _fitted_ranker(), make_customers("c00", "c01", "c02")
+    explanation = explained(ranker, two_tastes(), customers, 1000)
+    assert explanation is not None and ranker.ordering is not None
+    assert explanation.inputs == FEATURES
+    score = ranker.ordering.score(explanation.values.astype(np.float32))
+    base = score - explanation.contributions.sum(axis=1)
+    np.testing.assert_allclose(base, base[0], atol=1e-4)
+
+
+def test_a_lesson_shows_what_the_order_rests_on_and_learns_as_the_ranker_alone_does() -> None:
+    dates = [date(2024, 10, 1) + timedelta(days=30 * number) for number in range(8)]
+    snapshots = [two_tastes(day) for day in dates]
+    labels = pl.concat([missing_purchases(day) for day in dates[:-1]])
+    lesson = learn_recommendations(snapshots, labels, 30, "ranker")
+    assert lesson.verdict.winner == "ranker"
+    assert {"importance.csv", "contributions.csv", "training_data.csv"} <= set(lesson.tables)
+    assert {"importance.png", "contributions.png", "comparison.png"} <= set(lesson.figures)
+    assert set(lesson.tables["contributions.csv"]["input"]) == set(FEATURES)
+    alone = Ranker().fit(snapshots[:-1], labels)
+    customers = make_customers("c00", "c07")
+    served = lesson.winner
+    assert isinstance(served, ServedRecommender)
+    assert_frame_equal(
+        served.recommender.predict(snapshots[-1], customers),
+        alone.predict(snapshots[-1], customers),
+        check_exact=True,
+    )
