@@ -42,6 +42,7 @@ class Ordering:
 
     models: tuple[tuple[xgb.Booster, float, float], ...]
     n_threads: int
+    features: tuple[str, ...] = FEATURES
 
     @staticmethod
     def learn(
@@ -49,8 +50,9 @@ class Ordering:
         relevant: NDArray[np.int8],
         lists: NDArray[np.uint32],
         params: OrderingParams,
+        features: tuple[str, ...] = FEATURES,
     ) -> Ordering:
-        """Fit on candidates x FEATURES (NaN: unknown), 0/1 relevance and each row's list number, lists in one piece."""
+        """Fit on candidates x `features` (NaN: unknown), 0/1 relevance and each row's list number, lists in one piece."""
         common = {
             "tree_method": "hist",
             "eta": params.learning_rate,
@@ -63,20 +65,20 @@ class Ordering:
             "seed": params.seed,
         }
         data = xgb.QuantileDMatrix(
-            values, label=relevant, qid=lists, feature_names=list(FEATURES), nthread=params.n_threads
+            values, label=relevant, qid=lists, feature_names=list(features), nthread=params.n_threads
         )
         models = []
         for objective in OBJECTIVES:
             booster = xgb.train({**common, **objective}, data, num_boost_round=params.n_rounds)
             margin = booster.predict(data, output_margin=True).astype(np.float64)
             models.append((booster, float(margin.mean()), max(float(margin.std()), 1e-9)))
-        return Ordering(tuple(models), params.n_threads)
+        return Ordering(tuple(models), params.n_threads, features)
 
     def score(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Mean of the models' standardised margins per row of candidates x FEATURES."""
+        """Mean of the models' standardised margins per row of candidates x `features`."""
         if not len(values):
             return np.zeros(0)
-        data = xgb.DMatrix(values, feature_names=list(FEATURES), nthread=self.n_threads)
+        data = xgb.DMatrix(values, feature_names=list(self.features), nthread=self.n_threads)
         margins = [
             (booster.predict(data, output_margin=True).astype(np.float64) - mean) / deviation
             for booster, mean, deviation in self.models
