@@ -23,7 +23,7 @@ from models.recommend.snapshot import sparse
 RETRIEVERS = ("read_topics", "read_together", "alike", "product_topics", "product_words", "popular")
 """read_topics: topics of what he viewed, by the age of the last view. read_together: item neighbours over reads. alike:
 words of titles and topics. product_topics: categories of his products as topics. product_words: their names and categories
-as words. popular: readers of 30 days."""
+as words. popular: views of 30 days, strangers' too."""
 
 PERSONAL = RETRIEVERS[:-1]
 HALF_LIFE_DAYS = 14.0

@@ -124,7 +124,9 @@ class ContentRecommender(Protocol):
 
 
 def _items(snapshot: ContentSnapshot) -> Snapshot:
-    """Contents as products named by title and topics, reads as purchases weighted with the slow half-life."""
+    """Contents as products named by title and topics, reads as purchases weighted with the slow half-life; popularity counts
+    the views of strangers too.
+    """
     reads = snapshot.reads.select(
         "customer_id",
         "as_of",
@@ -144,25 +146,22 @@ def _items(snapshot: ContentSnapshot) -> Snapshot:
     )
     words = [pl.col("title"), pl.col("topics").cast(pl.List(pl.String)).list.join(" ")]
     unknown = {name: pl.lit(None, dtype=pl.String) for name in ("category", "subcategory", "brand")}
-    contents = (
-        snapshot.contents.join(readers(snapshot), on="content_id", how="left")
-        .select(
-            "as_of",
-            "is_available",
-            "is_sensitive",
-            "views_30d",
-            product_id="content_id",
-            name=pl.concat_str(words, separator=" ", ignore_nulls=True),
-            buyers_30d=pl.col("readers_30d").fill_null(0),
-            buyers_90d=pl.col("readers_90d").fill_null(0),
-            units_30d="views_30d",
-            price=pl.lit(None, dtype=pl.Float64),
-            is_consumable=pl.lit(False),
-            season_buyers=pl.lit(0),
-            median_repurchase_days=pl.lit(None, dtype=pl.Float64),
-            **unknown,
-        )
-    )  # fmt: skip
+    contents = snapshot.contents.join(readers(snapshot), on="content_id", how="left").select(
+        "as_of",
+        "is_available",
+        "is_sensitive",
+        "views_30d",
+        product_id="content_id",
+        name=pl.concat_str(words, separator=" ", ignore_nulls=True),
+        buyers_30d="views_30d",
+        buyers_90d=pl.col("readers_90d").fill_null(0),
+        units_30d="views_30d",
+        price=pl.lit(None, dtype=pl.Float64),
+        is_consumable=pl.lit(False),
+        season_buyers=pl.lit(0),
+        median_repurchase_days=pl.lit(None, dtype=pl.Float64),
+        **unknown,
+    )
     types = {"as_of": pl.Date, "n_orders_together": pl.Int32, "lift": pl.Float64}
     pairs = pl.DataFrame(schema={name: types.get(name, pl.String) for name in PAIR_COLUMNS})
     return Snapshot(snapshot.as_of, reads, contents, pairs)
