@@ -11,22 +11,40 @@ from datetime import datetime, time
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 
 from models.contents.snapshot import ContentSnapshot
 from models.recommend.blocks import Scores, row_blocks
 from models.recommend.content import lengths, likeness, term_vectors
-from models.recommend.similarity import NeighbourParams, item_similarity, off_diagonal
+from models.recommend.ease import item_weights
+from models.recommend.similarity import NeighbourParams, item_similarity, off_diagonal, row_shares
 from models.recommend.slots import popularity
 from models.recommend.snapshot import sparse
 
-RETRIEVERS = ("read_topics", "read_together", "alike", "product_topics", "product_words", "popular")
+RETRIEVERS = (
+    "read_topics",
+    "read_together",
+    "alike",
+    "product_topics",
+    "product_words",
+    "for_you",
+    "popular",
+)
 """read_topics: topics of what he viewed, by the age of the last view. read_together: item neighbours over reads. alike:
 words of titles and topics. product_topics: categories of his products as topics. product_words: their names and categories
-as words. popular: views of 30 days, strangers' too."""
+as words. for_you: EASE (`models.recommend.ease`) over reads and the shelves of his products, which says what people of these
+shelves read. popular: views of 30 days, strangers' too."""
 
 PERSONAL = RETRIEVERS[:-1]
 HALF_LIFE_DAYS = 14.0
+VIEW_WEIGHT, CART_WEIGHT = 0.2, 0.5
+"""Beside a purchase, in what shelves a customer is interested in; not decayed, as taste outlasts a need."""
+
+SHELF_WEIGHT = 10.0
+"""What the shares of his shelves sum up to, beside a read content, in EASE."""
+
+EASE_RIDGE = 200.0
+EASE_ITEMS = 3000
 PRODUCT_WEIGHT = 0.1
 """What a product (its weight, at most 1) says of a topic, beside a view of a content on that day."""
 
@@ -60,6 +78,8 @@ class ContentRetrieval:
         popular = popularity(items)
         self._popular = np.zeros(items.n_products)
         self._popular[popular["product"].to_numpy()] = popular["score"].to_numpy()
+        known = pl.concat([everybody, snapshot.interactions["customer_id"]]).unique().sort()
+        self._ease = item_weights(reads_and_shelves(snapshot, known), EASE_RIDGE, EASE_ITEMS)
 
     def blocks(self, customers: pl.Series) -> Iterator[Block]:
         """Blocks of bounded size in the order of `customers`."""
@@ -71,9 +91,15 @@ class ContentRetrieval:
         recent, slow = (sparse(coded, column, shape) for column in ("recent", "weight"))
         read = sparse(coded, "n_purchases", shape)
         bought = _product_history(self.snapshot, customers)
+        both = reads_and_shelves(self.snapshot, customers)
         for part in row_blocks(*shape):
             yield self._block(
-                np.arange(part.start, part.stop), recent[part], slow[part], read[part], bought[part]
+                np.arange(part.start, part.stop),
+                recent[part],
+                slow[part],
+                read[part],
+                bought[part],
+                both[part],
             )
 
     def _block(
@@ -83,6 +109,7 @@ class ContentRetrieval:
         slow: csr_matrix,
         read: csr_matrix,
         bought: csr_matrix,
+        both: csr_matrix,
     ) -> Block:
         words = csr_matrix(bought @ self._product_words)
         words = csr_matrix(words.multiply(1 / lengths(words)[:, None]))
@@ -92,6 +119,7 @@ class ContentRetrieval:
             "alike": likeness(slow, self._vectors),
             "product_topics": (bought @ self._product_topics @ self._topics.T).toarray() * PRODUCT_WEIGHT,
             "product_words": (words @ self._content_words.T).toarray(),
+            "for_you": self._ease.score(both)[:, : read.shape[1]],
             "popular": np.broadcast_to(self._popular, read.shape),
         }
         return Block(
@@ -140,6 +168,35 @@ def _shared_words(snapshot: ContentSnapshot) -> tuple[csr_matrix, csr_matrix]:
     vectors = term_vectors(pl.concat(texts).with_columns(**nothing))
     n_contents = texts[0].height
     return vectors[:n_contents], vectors[n_contents:]
+
+
+def reads_and_shelves(snapshot: ContentSnapshot, customers: pl.Series) -> csr_matrix:
+    """Customers x (contents, then categories, then subcategories): 1 where read, and the shares of his shelves."""
+    items = snapshot.items
+    read = items.matrix(customers, "n_purchases")
+    read.data[:] = 1.0
+    spine = pl.DataFrame({"customer": pl.int_range(len(customers), eager=True), "customer_id": customers})
+    done = pl.col("n_purchases") + VIEW_WEIGHT * pl.col("n_views") + CART_WEIGHT * pl.col("n_carts")
+    shelves = snapshot.products.select("product_id", pl.col("category", "subcategory").cast(pl.String))
+    coded = (
+        snapshot.interactions.select("customer_id", "product_id", done=done.cast(pl.Float64))
+        .join(spine, on="customer_id", how="inner")
+        .join(shelves, on="product_id", how="inner")
+        .sort("customer", "product_id")
+    )
+    parts = [read]
+    for level in ("category", "subcategory"):
+        names = shelves.select(level).drop_nulls().unique().sort(level).with_row_index("shelf")
+        cells = (
+            coded.join(names, on=level, how="inner")
+            .group_by("customer", "shelf")
+            .agg(pl.col("done").sort().sum())
+            .sort("customer", "shelf")
+        )
+        where = (cells["customer"].to_numpy(), cells["shelf"].to_numpy())
+        parts.append(csr_matrix((cells["done"].to_numpy(), where), shape=(len(customers), names.height)))
+    shares = row_shares(csr_matrix(hstack(parts[1:]))) * SHELF_WEIGHT
+    return csr_matrix(hstack([read, shares]))
 
 
 def _product_history(snapshot: ContentSnapshot, customers: pl.Series) -> csr_matrix:

@@ -22,7 +22,8 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "read_together": "read_together",
         "alike": "similar",
         "product_topics": "product_interests",
-        "product_words": "product_interests",
+        "product_words": "for_you",
+        "for_you": "for_you",
     }
 )
 """Retriever -> what a content it puts forward is called."""
@@ -84,6 +85,7 @@ RULES: Mapping[str, ContentRule] = MappingProxyType(
             ContentRule("product_interests", ("product_topics", "product_words")),
             ContentRule("title_likeness", ("alike",)),
             ContentRule("read_together", ("read_together",)),
+            ContentRule("ease", ("for_you",)),
         )
     }
 )

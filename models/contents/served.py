@@ -19,7 +19,13 @@ from models.contents.snapshot import (
 from models.model import NotFittedError, require
 
 _NO_INTERACTIONS = pl.DataFrame(
-    schema=dict(zip(INTERACTION_COLUMNS, (pl.String, pl.String, pl.Date, pl.Float64), strict=True))
+    schema=dict(
+        zip(
+            INTERACTION_COLUMNS,
+            (pl.String, pl.String, pl.Date, pl.Int32, pl.Int32, pl.Int32, pl.Float64),
+            strict=True,
+        )
+    )
 )
 _NO_PRODUCTS = pl.DataFrame(
     schema=dict(

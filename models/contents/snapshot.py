@@ -34,7 +34,7 @@ CONTENT_COLUMNS = (
     "is_available",
     "is_sensitive",
 )
-INTERACTION_COLUMNS = ("customer_id", "product_id", "as_of", "weight")
+INTERACTION_COLUMNS = ("customer_id", "product_id", "as_of", "n_purchases", "n_views", "n_carts", "weight")
 PRODUCT_COLUMNS = ("product_id", "as_of", "name", "category", "subcategory", "is_sensitive")
 
 UNREAD = SlotRules(n=5, is_new_only=True)

@@ -47,6 +47,7 @@ CONTENT_REASONS: Mapping[str, str] = MappingProxyType(
         "read_together": "with a read that readers of the same like",
         "similar": "with a read like those they have read",
         "product_interests": "with a read on what they shop for",
+        "for_you": "with a read to their taste",
         "popular": "with what is read most",
     }
 )

@@ -69,11 +69,14 @@ def reads(rows: list[tuple[str, str, float]], as_of: date = AS_OF) -> pl.DataFra
 def interactions(rows: list[tuple[str, str, float]], as_of: date = AS_OF) -> pl.DataFrame:
     """feat_interactions of (customer, product, weight)."""
     return pl.DataFrame(
-        [(who, what, as_of, weight) for who, what, weight in rows],
+        [(who, what, as_of, 1, 0, 0, weight) for who, what, weight in rows],
         schema={
             "customer_id": pl.String,
             "product_id": pl.String,
             "as_of": pl.Date,
+            "n_purchases": pl.Int32,
+            "n_views": pl.Int32,
+            "n_carts": pl.Int32,
             "weight": pl.Float64,
         },
         orient="row",
