@@ -30,7 +30,7 @@ class ContentRankerParams:
     min_lists: int = 100
     ordering: OrderingParams = field(
         default_factory=lambda: OrderingParams(
-            n_rounds=60, learning_rate=0.08, max_depth=4, min_child_weight=20.0
+            n_rounds=40, learning_rate=0.08, max_depth=3, min_child_weight=20.0
         )
     )
 

@@ -26,25 +26,28 @@ RETRIEVERS = (
     "read_together",
     "alike",
     "product_topics",
+    "shelf_topics",
     "product_words",
     "for_you",
     "popular",
 )
 """read_topics: topics of what he viewed, by the age of the last view. read_together: item neighbours over reads. alike:
-words of titles and topics. product_topics: categories of his products as topics. product_words: their names and categories
-as words. for_you: EASE (`models.recommend.ease`) over reads and the shelves of his products, which says what people of these
+words of titles and topics. product_topics, shelf_topics: categories of his products as topics, of late and ever.
+product_words: their names and categories as words. for_you: EASE over reads and shelves, which says what people of these
 shelves read. popular: views of 30 days, strangers' too."""
 
 PERSONAL = RETRIEVERS[:-1]
 HALF_LIFE_DAYS = 14.0
-VIEW_WEIGHT, CART_WEIGHT = 0.2, 0.5
-"""Beside a purchase, in what shelves a customer is interested in; not decayed, as taste outlasts a need."""
+RECENT = pl.col("weight").clip(upper_bound=1.0)
+"""What he has to do with a product of late."""
+
+EVER = (pl.col("n_purchases") + 0.2 * pl.col("n_views") + 0.5 * pl.col("n_carts")).cast(pl.Float64)
+"""The same undecayed, as taste outlasts a need."""
 
 SHELF_WEIGHT = 10.0
 """What the shares of his shelves sum up to, beside a read content, in EASE."""
 
-EASE_RIDGE = 200.0
-EASE_ITEMS = 3000
+EASE_RIDGE, EASE_ITEMS = 200.0, 3000
 PRODUCT_WEIGHT = 0.1
 """What a product (its weight, at most 1) says of a topic, beside a view of a content on that day."""
 
@@ -78,8 +81,11 @@ class ContentRetrieval:
         popular = popularity(items)
         self._popular = np.zeros(items.n_products)
         self._popular[popular["product"].to_numpy()] = popular["score"].to_numpy()
+        self._shelves = _shelf_table(snapshot)
         known = pl.concat([everybody, snapshot.interactions["customer_id"]]).unique().sort()
-        self._ease = item_weights(reads_and_shelves(snapshot, known), EASE_RIDGE, EASE_ITEMS)
+        ever = row_shares(_touched(snapshot, known, EVER))
+        read = items.matrix(known, "n_purchases")
+        self._ease = item_weights(self._reads_and_shelves(read, ever), EASE_RIDGE, EASE_ITEMS)
 
     def blocks(self, customers: pl.Series) -> Iterator[Block]:
         """Blocks of bounded size in the order of `customers`."""
@@ -90,16 +96,16 @@ class ContentRetrieval:
         shape = (len(customers), items.n_products)
         recent, slow = (sparse(coded, column, shape) for column in ("recent", "weight"))
         read = sparse(coded, "n_purchases", shape)
-        bought = _product_history(self.snapshot, customers)
-        both = reads_and_shelves(self.snapshot, customers)
+        late = _touched(self.snapshot, customers, RECENT)
+        ever = row_shares(_touched(self.snapshot, customers, EVER))
         for part in row_blocks(*shape):
             yield self._block(
                 np.arange(part.start, part.stop),
                 recent[part],
                 slow[part],
                 read[part],
-                bought[part],
-                both[part],
+                late[part],
+                ever[part],
             )
 
     def _block(
@@ -108,18 +114,19 @@ class ContentRetrieval:
         recent: csr_matrix,
         slow: csr_matrix,
         read: csr_matrix,
-        bought: csr_matrix,
-        both: csr_matrix,
+        late: csr_matrix,
+        ever: csr_matrix,
     ) -> Block:
-        words = csr_matrix(bought @ self._product_words)
+        words = csr_matrix(late @ self._product_words)
         words = csr_matrix(words.multiply(1 / lengths(words)[:, None]))
         scores: dict[str, Scores] = {
             "read_topics": (recent @ self._topics @ self._topics.T).toarray(),
             "read_together": (slow @ self._together).toarray(),
             "alike": likeness(slow, self._vectors),
-            "product_topics": (bought @ self._product_topics @ self._topics.T).toarray() * PRODUCT_WEIGHT,
+            "product_topics": (late @ self._product_topics @ self._topics.T).toarray() * PRODUCT_WEIGHT,
+            "shelf_topics": (ever @ self._product_topics @ self._topics.T).toarray(),
             "product_words": (words @ self._content_words.T).toarray(),
-            "for_you": self._ease.score(both)[:, : read.shape[1]],
+            "for_you": self._ease.score(self._reads_and_shelves(read, ever))[:, : read.shape[1]],
             "popular": np.broadcast_to(self._popular, read.shape),
         }
         return Block(
@@ -127,7 +134,13 @@ class ContentRetrieval:
             scores,
             self.snapshot.items.allowed() & (read.toarray() == 0),
             np.asarray(recent.sum(axis=1)).ravel(),
-            np.asarray(bought.sum(axis=1)).ravel() * PRODUCT_WEIGHT,
+            np.asarray(late.sum(axis=1)).ravel() * PRODUCT_WEIGHT,
+        )
+
+    def _reads_and_shelves(self, read: csr_matrix, ever: csr_matrix) -> csr_matrix:
+        """Customers x (contents, then shelves): 1 where read, and the shares of his shelves."""
+        return csr_matrix(
+            hstack([read > 0, SHELF_WEIGHT * row_shares(ever @ self._shelves)]), dtype=np.float64
         )
 
 
@@ -170,43 +183,25 @@ def _shared_words(snapshot: ContentSnapshot) -> tuple[csr_matrix, csr_matrix]:
     return vectors[:n_contents], vectors[n_contents:]
 
 
-def reads_and_shelves(snapshot: ContentSnapshot, customers: pl.Series) -> csr_matrix:
-    """Customers x (contents, then categories, then subcategories): 1 where read, and the shares of his shelves."""
-    items = snapshot.items
-    read = items.matrix(customers, "n_purchases")
-    read.data[:] = 1.0
-    spine = pl.DataFrame({"customer": pl.int_range(len(customers), eager=True), "customer_id": customers})
-    done = pl.col("n_purchases") + VIEW_WEIGHT * pl.col("n_views") + CART_WEIGHT * pl.col("n_carts")
-    shelves = snapshot.products.select("product_id", pl.col("category", "subcategory").cast(pl.String))
-    coded = (
-        snapshot.interactions.select("customer_id", "product_id", done=done.cast(pl.Float64))
-        .join(spine, on="customer_id", how="inner")
-        .join(shelves, on="product_id", how="inner")
-        .sort("customer", "product_id")
-    )
-    parts = [read]
+def _shelf_table(snapshot: ContentSnapshot) -> csr_matrix:
+    """Products x shelves (categories, then subcategories): 1 where it stands."""
+    parts = []
     for level in ("category", "subcategory"):
-        names = shelves.select(level).drop_nulls().unique().sort(level).with_row_index("shelf")
-        cells = (
-            coded.join(names, on=level, how="inner")
-            .group_by("customer", "shelf")
-            .agg(pl.col("done").sort().sum())
-            .sort("customer", "shelf")
-        )
-        where = (cells["customer"].to_numpy(), cells["shelf"].to_numpy())
-        parts.append(csr_matrix((cells["done"].to_numpy(), where), shape=(len(customers), names.height)))
-    shares = row_shares(csr_matrix(hstack(parts[1:]))) * SHELF_WEIGHT
-    return csr_matrix(hstack([read, shares]))
+        standing = snapshot.products.select(pl.col(level).cast(pl.String)).with_row_index("row").drop_nulls()
+        names = standing.select(level).unique().sort(level).with_row_index("column")
+        cells = standing.join(names, on=level, how="inner").sort("row")
+        where = (cells["row"].to_numpy(), cells["column"].to_numpy())
+        shape = (snapshot.products.height, names.height)
+        parts.append(csr_matrix((np.ones(cells.height), where), shape=shape))
+    return csr_matrix(hstack(parts))
 
 
-def _product_history(snapshot: ContentSnapshot, customers: pl.Series) -> csr_matrix:
-    """Customers x products: how much he has to do with it, at most 1."""
+def _touched(snapshot: ContentSnapshot, customers: pl.Series, weight: pl.Expr) -> csr_matrix:
+    """Customers x products: the weight of what he has to do with it."""
     spine = pl.DataFrame({"customer": pl.int_range(len(customers), eager=True), "customer_id": customers})
     codes = snapshot.products.select("product_id").with_row_index("product").cast({"product": pl.Int64})
     coded = (
-        snapshot.interactions.select(
-            "customer_id", "product_id", weight=pl.col("weight").clip(upper_bound=1.0)
-        )
+        snapshot.interactions.select("customer_id", "product_id", weight=weight)
         .join(spine, on="customer_id", how="inner")
         .join(codes, on="product_id", how="inner")
         .sort("customer", "product")

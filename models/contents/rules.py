@@ -22,6 +22,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "read_together": "read_together",
         "alike": "similar",
         "product_topics": "product_interests",
+        "shelf_topics": "product_interests",
         "product_words": "for_you",
         "for_you": "for_you",
     }
@@ -82,7 +83,7 @@ RULES: Mapping[str, ContentRule] = MappingProxyType(
         for rule in (
             POPULAR,
             TOPIC_MATCH,
-            ContentRule("product_interests", ("product_topics", "product_words")),
+            ContentRule("product_interests", ("shelf_topics", "product_words")),
             ContentRule("title_likeness", ("alike",)),
             ContentRule("read_together", ("read_together",)),
             ContentRule("ease", ("for_you",)),
