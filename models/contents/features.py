@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime, time
 
 import numpy as np
@@ -34,7 +34,7 @@ FEATURES = (*SCORES, *RANKS, *SHARES, *CUSTOMER, *CONTENT)
 
 
 def candidate_features(
-    blocks: Sequence[Block], snapshot: ContentSnapshot, customers: pl.Series, n_each: int
+    blocks: Iterable[Block], snapshot: ContentSnapshot, customers: pl.Series, n_each: int
 ) -> pl.DataFrame:
     """customer, product (codes of customer and content) and FEATURES of what the retrievers put forward.
 

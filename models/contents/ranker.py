@@ -87,7 +87,7 @@ class ContentRanker:
 
     def _predict_batch(self, ordering: Ordering, retrieval: ContentRetrieval, ids: pl.Series) -> pl.DataFrame:
         snapshot = retrieval.snapshot
-        rows = candidate_features(list(retrieval.blocks(ids)), snapshot, ids, self.params.n_each)
+        rows = candidate_features(retrieval.blocks(ids), snapshot, ids, self.params.n_each)
         scored = rows.select(
             "customer", "product", score=pl.Series(ordering.score(_matrix(rows))), source=_source()
         )
@@ -103,7 +103,7 @@ class ContentRanker:
             .join(snapshot.items.product_codes(), left_on="content_id", right_on="product_id", how="inner")
             .select("customer", "product", relevant=pl.lit(1, pl.Int8))
         )
-        blocks = list(ContentRetrieval(snapshot).blocks(ids))
+        blocks = ContentRetrieval(snapshot).blocks(ids)
         return (
             candidate_features(blocks, snapshot, ids, self.params.n_each)
             .join(relevant, on=["customer", "product"], how="left", maintain_order="left")
