@@ -16,7 +16,7 @@ from models.contents.snapshot import (
     ContentRecommender,
     ContentSnapshot,
 )
-from models.model import NotFittedError, require
+from models.model import NoParams, NotFittedError, require
 
 _NO_INTERACTIONS = pl.DataFrame(
     schema=dict(
@@ -60,8 +60,8 @@ class ServedContents:
 
     @property
     def params(self) -> Any:
-        """The recommender's; a rule is what its retrievers are."""
-        return getattr(self.recommender, "params", None)
+        """The recommender's; those of a rule that has none where it has none."""
+        return getattr(self.recommender, "params", NoParams())
 
     def fit(self, frame: pl.DataFrame) -> Self:
         """Raises NotFittedError: a recommender learns from snapshots, before it is served."""

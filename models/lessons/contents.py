@@ -100,7 +100,7 @@ def learn_contents(
         ABOUT,
         {
             "features": Reference.of(
-                reading_of(now.reads), reading_of(earlier[-1].reads) if earlier else None
+                reading_of(now.reads), reading_of(earlier[-1].reads if earlier else now.reads.clear())
             ),
             "scores": Reference.of(fitted[verdict.winner].predict(some).select("source")),
         },

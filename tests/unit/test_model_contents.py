@@ -1,6 +1,7 @@
 """Every way of recommending contents on a shop whose right answer is known, and the rules all of them keep."""
 
 import pickle
+import warnings
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
@@ -316,3 +317,35 @@ def test_snapshots_come_by_date() -> None:
         for name in ("reads", "contents", "interactions", "products")
     ]
     assert [snapshot.as_of for snapshot in content_snapshots(*frames)] == [EARLIER, AS_OF]
+
+
+@every_method
+def test_it_is_silent_and_reads_nothing_but_its_columns(
+    method: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    snapshot = two_tastes()
+    protected = {"gender": pl.lit("f"), "birth_date": pl.lit(date(1990, 1, 1))}
+    told = replace(
+        snapshot,
+        reads=snapshot.reads.with_columns(**protected),
+        interactions=snapshot.interactions.with_columns(**protected),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lists = fitted(method).predict(told, EVERYBODY.with_columns(**protected))
+    assert_frame_equal(lists, fitted(method).predict(snapshot, EVERYBODY), check_exact=True)
+    assert capfd.readouterr() == ("", "")
+
+
+@every_method
+def test_as_the_registry_keeps_it_it_answers_whoever_has_read_and_names_what_it_lacks(method: str) -> None:
+    served = ServedContents(fitted(method), two_tastes().contents)
+    asked_of = two_tastes().reads
+    lists = served.predict(asked_of)
+    assert lists["customer_id"].unique().sort().to_list() == EVERYBODY["customer_id"].to_list()
+    assert served.predict(asked_of.clear()).schema == lists.schema
+    strangers = asked_of.with_columns(content_id=pl.lit("unheard-of"))
+    assert served.predict(strangers).height == lists.height
+    for column in served.features:
+        with pytest.raises(MissingFeatureError, match=column):
+            served.predict(asked_of.drop(column))
