@@ -28,7 +28,7 @@ METHODS = {
     "recommendations": {"popular", "buy_again", "item_neighbours", "als", "ease", "blend", "ranker"},
     "content_recommendations": {
         *("popular_contents", "topic_match", "product_interests", "title_likeness", "read_together"),
-        "content_ranker",
+        *("ease", "content_ranker"),
     },
     "category_propensity": {"category_rate", "last_category", "affinity_rule", "category_propensity"},
     "offer_response": {"pooled", "discount_share", "t_learner", "x_learner", "dr_learner", "offer_response"},
