@@ -98,7 +98,7 @@ class ContentRetrieval:
         read = sparse(coded, "n_purchases", shape)
         late = _touched(self.snapshot, customers, RECENT)
         ever = row_shares(_touched(self.snapshot, customers, EVER))
-        for part in row_blocks(*shape):
+        for part in row_blocks(len(customers), items.n_products + self._shelves.shape[1]):
             yield self._block(
                 np.arange(part.start, part.stop),
                 recent[part],
