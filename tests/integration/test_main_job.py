@@ -126,7 +126,8 @@ def test_articles_are_unread_and_have_come_out(shop: Shop, sends: pl.DataFrame) 
     assert shown.join(best, on=["customer_id", "content_id"], how="semi").height == shown.height
     contents = landed(shop, "contents")
     out = contents.filter(
-        pl.col("published_at") < DAY, pl.col("starts_at").is_null() | (pl.col("starts_at") >= DAY)
+        pl.col("published_at") < DAY,
+        pl.col("starts_at").is_null() | (pl.col("starts_at") >= DAY + timedelta(days=1)),
     )
     assert out.height < contents.height
     assert scores.join(out, on="content_id", how="anti").is_empty()

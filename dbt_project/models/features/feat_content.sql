@@ -66,7 +66,7 @@ select
     contents.starts_at,
     cast(coalesce(views.views_30d, 0) as integer) as views_30d,
     coalesce(contents.published_at < dates.as_of, true)
-        and coalesce(contents.starts_at >= dates.as_of, true) as is_available,
+        and coalesce(contents.starts_at >= {{ days_after('dates.as_of', 1) }}, true) as is_available,
     coalesce(list_has_any(contents.topics, (select list(topic order by topic) from sensitive_topics)), false) as is_sensitive
 from contents
 cross join dates
