@@ -37,7 +37,7 @@ types: $(STAMP) ## static types, strict in models/
 check: lint types test ## all that the build server runs
 
 evaluate: $(STAMP) ## judge every model beside its baselines on public data
-	$(BIN)/sendplan evaluate
+	$(BIN)/sendplan evaluate $(TRIAL)
 
 ui: $(STAMP) ## Dagster's pages at http://localhost:3000
 	$(BIN)/sendplan ui dagster

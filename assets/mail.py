@@ -1,7 +1,7 @@
 """Where names meet decisions: subjects rendered, the plan published for the marketer."""
 
 import os
-from datetime import timedelta
+from datetime import date, timedelta
 
 import dagster as dg
 import duckdb
@@ -85,24 +85,33 @@ def one_row_per_customer(send_plan: pl.DataFrame) -> dg.AssetCheckResult:
     )
 
 
+MARKETERS_TABLES = {
+    "customer_profile": "dim_customer_profile",
+    "customer_segments": "score_segments",
+    "category_propensity": "score_propensity",
+    "replenishment": "score_replenishment",
+}
+"""Tables of `marketing.duckdb` beside `send_plan`, and the assets they hold, of the newest plan date; sorted by customer."""
+
+
 @dg.asset(
     group_name="plan",
     partitions_def=daily,
     backfill_policy=one_day_per_run,
-    deps=[send_plan, "dim_customer_profile"],
+    deps=[send_plan, *MARKETERS_TABLES.values()],
     owners=MARKETING,
     kinds={"duckdb"},
-    code_version="2",
+    code_version="3",
     pool="marketing",
 )
 def marketing_database(home: dg.ResourceParam[Home]) -> dg.MaterializeResult[None]:
-    """`marketing.duckdb`: `send_plan` of every day, `customer_profile` of the newest; readers never meet a lock."""
+    """`marketing.duckdb`: `send_plan` of every day, what is known of customers on the newest; readers never meet a lock."""
     counts = publish(home)
     return dg.MaterializeResult(metadata={"days": table(counts.sort("plan_date", descending=True))})
 
 
 def publish(home: Home) -> pl.DataFrame:
-    """Build the database aside from all published plans and the newest profiles, and swap it in by a rename.
+    """Build the database aside from all published plans and MARKETERS_TABLES of the newest, and swap it in by a rename.
 
     Returns:
         plan_date, customers, sends: one row per day in it.
@@ -120,12 +129,11 @@ def publish(home: Home) -> pl.DataFrame:
             "select plan_date, count(*) as customers, count(*) filter (action = 'send') as sends "
             "from send_plan group by plan_date"
         ).pl()
-        newest = home.features(counts["plan_date"].max()) / "dim_customer_profile.parquet"
-        if newest.is_file():
-            connection.execute(
-                "create table customer_profile as select * from read_parquet(?) order by customer_id",
-                [str(newest)],
-            )
+        newest: date = counts["plan_date"].max()
+        for name, asset in MARKETERS_TABLES.items():
+            for folder in (home.features(newest), home.scores(newest)):
+                if (file := folder / f"{asset}.parquet").is_file():
+                    connection.execute(f"create table {name} as select * from read_parquet(?)", [str(file)])
         connection.execute("checkpoint")
     aside.replace(database)
     return counts

@@ -307,9 +307,7 @@ def _segments(tables: TrainingSet, _: str | None) -> Lesson:
 
 
 def _offer_response(tables: TrainingSet, champion: str | None) -> Lesson:
-    return learn_offer_response(
-        tables["label_offers"], tables["feat_customer"].filter("has_behaviour"), champion
-    )
+    return learn_offer_response(tables["label_offers"], seen_customers(tables["feat_customer"]), champion)
 
 
 lifetime_value = _question(

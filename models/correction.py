@@ -121,6 +121,17 @@ class Correction:
             return np.full(len(matrix), self.level)
         return self.level + self.weight * self._trees(self._booster, matrix)
 
+    def contributions(self, matrix: NDArray[np.float32]) -> FloatArray | None:
+        """What each column adds to the correction, rows x columns: SHAP values on the link scale; None without trees.
+
+        Source: Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for trees",
+        as XGBoost computes it.
+        """
+        if self._booster is None or not len(matrix):
+            return None
+        added = self._booster.predict(self._unlabelled(matrix), pred_contribs=True)
+        return np.asarray(self.weight * added[:, :-1], dtype=np.float64)
+
     def _settings(self) -> dict[str, str | int | float]:
         params = self.params
         return {
@@ -156,10 +167,12 @@ class Correction:
         )
 
     def _trees(self, booster: xgb.Booster, matrix: NDArray[np.float32]) -> FloatArray:
-        data = xgb.DMatrix(
+        return np.asarray(booster.predict(self._unlabelled(matrix), output_margin=True), dtype=np.float64)
+
+    def _unlabelled(self, matrix: NDArray[np.float32]) -> xgb.DMatrix:
+        return xgb.DMatrix(
             matrix,
             base_margin=np.zeros(len(matrix)),
             feature_names=list(self.feature_names),
             nthread=self.params.n_threads,
         )
-        return np.asarray(booster.predict(data, output_margin=True), dtype=np.float64)

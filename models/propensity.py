@@ -21,7 +21,7 @@ from models.evaluation.champion import Criterion
 from models.evaluation.metrics import auc, expected_calibration_error, log_loss
 from models.features import KEYS, FloatArray
 from models.link import CHANCE
-from models.model import Model, require
+from models.model import Explanation, Model, require
 from models.propensity_rules import (
     HORIZON_DAYS,
     LABEL,
@@ -36,6 +36,7 @@ from models.shelves import CUSTOMER_COLUMNS, LEVELS, OWN, POPULARITY, SHELF, SUB
 from models.shrinkage import logit
 
 BEHAVIOUR = tuple(column for column in CUSTOMER_COLUMNS if column not in (*KEYS, "has_behaviour"))
+BASE = "base_log_odds"
 CUSTOMERS_PER_PART = 10_000
 
 
@@ -76,13 +77,28 @@ class CategoryPropensity(PropensityEstimator):
             then._fit_rule(past)
             then.correction.choose(then._rows(past), then._rows(later))
             self.correction.adopt(then.correction)
-        self.correction.fit(self._rows(known))
+        rows = self._rows(known)
+        self.correction.fit(rows)
+        self.usual_base = float(rows.offset.mean()) if known.height else 0.0
+
+    def explain(self, frame: pl.DataFrame) -> Explanation | None:
+        """Of the log-odds: what each input adds to the correction, and the base its distance from the usual one; None
+        without trees.
+        """
+        require(frame, (*KEYS, *self.features), self.name)
+        matrix, base = self._inputs(frame)
+        added = self.correction.contributions(matrix)
+        if added is None:
+            return None
+        names = self.correction.feature_names
+        added[:, names.index(BASE)] += base - self.usual_base
+        return Explanation(names, matrix.astype(np.float64), added)
 
     def _fit_rule(self, frame: pl.DataFrame) -> None:
         self.rule = AffinityRule(self.params.btyd)
         self.rule._learn(frame)
         names = (
-            "base_log_odds",
+            BASE,
             "p_order_14d",
             "prior_share",
             "is_subcategory",

@@ -85,6 +85,7 @@ def broadcast_sends(
                 "coupon": pl.Series(codes, dtype=pl.String).gather(offer),
                 "wave": np.where(is_random[rows], "random_hour", "broadcast"),
                 "propensity": share / (len(SUBJECTS) * len(TONES)),
+                "propensity_offer": share,
             }
         )
         .with_columns(

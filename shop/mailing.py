@@ -360,6 +360,7 @@ def _sent_properties(frame: pl.DataFrame) -> pl.Series:
         "coupon",
         "wave",
         "propensity",
+        "propensity_offer",
     )
     return frame.select(
         pl.struct(*columns, "product_ids", "content_ids").struct.json_encode().alias("properties")

@@ -32,6 +32,7 @@ SENDS: dict[str, pl.DataType | type[pl.DataType]] = {
     "content_ids": pl.List(pl.String),
     "wave": pl.String,
     "propensity": pl.Float64,
+    "propensity_offer": pl.Float64,
 }
 MAX_PRODUCTS = 8
 MAX_CONTENTS = 3

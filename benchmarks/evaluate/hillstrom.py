@@ -76,7 +76,7 @@ def tables(data: Path) -> Iterator[Table]:
         targets=(
             Target(RULE, "qini_auc", 0.0645, 0.0655),
             Target("t_learner_logistic", "qini_auc", 0.0657, 0.0677),
-            Target("t_learner_logistic", "low", low=0.0),
+            Target("t_learner_logistic", "over_rule_low", low=0.0),
         ),
     )
 
@@ -100,8 +100,8 @@ def _figures(areas: FloatArray, against: FloatArray) -> dict[str, float | None]:
             "qini_auc": float(areas.mean()),
             "sd": float(areas.std()),
             "over_rule": None,
-            "low": None,
-            "high": None,
+            "over_rule_low": None,
+            "over_rule_high": None,
         }
     half = student.ppf(0.975, len(areas) - 1) * math.sqrt(
         (1 / len(areas) + HELD_OUT / (1 - HELD_OUT)) * float(difference.var(ddof=1))
@@ -111,6 +111,6 @@ def _figures(areas: FloatArray, against: FloatArray) -> dict[str, float | None]:
         "qini_auc": float(areas.mean()),
         "sd": float(areas.std()),
         "over_rule": mean,
-        "low": mean - half,
-        "high": mean + half,
+        "over_rule_low": mean - half,
+        "over_rule_high": mean + half,
     }

@@ -245,7 +245,7 @@ def _by_number(shops: Sequence[Sequence[Judged]]) -> Table:
         people[f"customers_{n}"] = len(judged.best)
         people[f"open_rate_{n}"] = f"random {judged.at_random.mean():.4f}, best {judged.best.mean():.4f}"
         for method, (share, low, high) in _intervals(judged, {m: (m, None) for m in methods}).items():
-            rows[method] |= {f"share_{n}": share, f"low_{n}": low, f"high_{n}": high}
+            rows[method] |= {f"share_{n}": share, f"share_{n}_low": low, f"share_{n}_high": high}
     return Table(
         name="lift by number of mails",
         title=f"share of the oracle's lift in opens, {len(shops)} simulated shops, hours chosen after N mails at random "
@@ -271,8 +271,8 @@ def _by_cohort(shops: Sequence[Sequence[Judged]]) -> Table:
                 ours: found["ours"][0],
                 common: found["common"][0],
                 "difference": found["more"][0],
-                "low": found["more"][1],
-                "high": found["more"][2],
+                "difference_low": found["more"][1],
+                "difference_high": found["more"][2],
             }
         )
     return Table(

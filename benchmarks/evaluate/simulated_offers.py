@@ -147,6 +147,7 @@ def offered(sends: pl.DataFrame, keys: np.ndarray, propensity: float) -> pl.Data
             )
         ).to_series(),
         propensity=pl.lit(propensity),
+        propensity_offer=pl.lit(propensity),
     )
 
 

@@ -61,6 +61,42 @@ class Table:
         """Whether the figure lies within the target's bounds."""
         return target.low <= self.figure(target) <= target.high
 
+    def shown(self) -> pl.DataFrame:
+        """The figures as text for people: an interval (`x_low`, `x_high`) stands in brackets behind its `x`, and where there
+        are more metrics than methods, the metrics are the rows.
+        """
+        names = [name for name in self.figures.columns if name != "method"]
+        bounds = {name: (f"{name}_low", f"{name}_high") for name in names}
+        whole = {name: pair for name, pair in bounds.items() if set(pair) <= set(names)}
+        hidden = {bound for pair in whole.values() for bound in pair}
+        rows = [
+            {"method": str(row["method"])}
+            | {
+                name: said(row[name], *(row[bound] for bound in whole.get(name, ())))
+                for name in names
+                if name not in hidden
+            }
+            for row in self.figures.iter_rows(named=True)
+        ]
+        frame = pl.DataFrame(rows)
+        if frame.width - 1 <= frame.height:
+            return frame
+        return frame.drop("method").transpose(
+            include_header=True, header_name="figure", column_names=frame["method"]
+        )
+
+
+def said(value: object, low: float | None = None, high: float | None = None) -> str:
+    """A figure as text, with its interval where there is one."""
+    text = "" if value is None else _short(value)
+    return text if low is None or high is None else f"{text} ({_short(low)} to {_short(high)})"
+
+
+def _short(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
+
 
 def data_file(data: Path, name: str) -> Path:
     """A file of the data folder; raises MissingDataError with the remedy where it is absent."""

@@ -20,6 +20,7 @@ TRIALS: tuple[str, ...] = (
     "simulated_offers",
     "replenishment",
     "segments",
+    "drift",
     "speed",
 )
 """Each is a module of this package with `tables(data: Path) -> Iterator[Table]`."""

@@ -7,6 +7,7 @@ here: which tables are compared, checks, retraining.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from models.evaluation.metrics import psi_of_counts
 
@@ -24,6 +26,14 @@ WARN, ALARM = 0.1, 0.25
 
 LARGEST_EXPECTED = 1.0
 """Drift that passes as usual is held below this, so that a column gone silent is noticed in a young shop too."""
+
+CHANCE = 0.99
+"""Drift below this quantile of what two samples of one population differ by is chance, whatever the custom says."""
+
+RATE = re.compile(r"_rate(_\d+d)?$")
+"""Names of rates: answers per mail, refunds per order. A rate of few trials spreads differently with every trial more,
+and a mail goes to everybody at once; its mean does not, so that alone is compared.
+"""
 
 N_BINS = 10
 MIN_ROWS_PER_BIN = 20
@@ -38,8 +48,9 @@ class Spread:
 
     Attributes:
         edges: of a number: inner bin edges at quantiles; a value belongs to the first edge that is not below it.
-        levels: of a category: its frequent levels; the others are one more.
-        shares: per bin or level, then of the values above the last edge or of the other levels, then of missing values.
+        levels: of a category: its frequent levels; the others are one more. Neither: a rate.
+        shares: per bin or level, then of the values above the last edge or of the other levels, then of missing values; of a
+            rate its mean, one less its mean, and missing values.
         expected: the PSI between the two newest snapshots of the training.
     """
 
@@ -51,7 +62,9 @@ class Spread:
     @classmethod
     def of(cls, values: pl.Series) -> Self:
         """The spread of a column."""
-        if _is_category(values):
+        if RATE.search(values.name):
+            blank = cls(None, None, ())
+        elif _is_category(values):
             counts = values.cast(pl.String).drop_nulls().alias("level").value_counts(name="n")
             frequent = counts.filter(pl.col("n") >= MIN_ROWS_PER_BIN).sort(
                 ["n", "level"], descending=[True, False]
@@ -69,13 +82,25 @@ class Spread:
         """The population stability index of `values` against this spread; NaN without rows."""
         return psi_of_counts(np.asarray(self.shares), self._counts(values))
 
+    def chance(self, n_before: int, n_now: int) -> float:
+        """The PSI that chance alone seldom exceeds between two samples of so many rows.
+
+        Source: Yurdakul and Naranjo (2020), "Statistical properties of the population stability index": it is
+        (1 / n + 1 / m) times chi-squared with one degree of freedom less than bins.
+        """
+        n_bins = int(np.count_nonzero(self.shares))
+        return (1 / n_before + 1 / n_now) * float(chi2.ppf(CHANCE, max(n_bins - 1, 1)))
+
     def _counts(self, values: pl.Series) -> FloatArray:
         if self.levels is not None:
             text = values.cast(pl.String)
             listed = [float((text == level).sum()) for level in self.levels]
             missing = float(text.null_count())
             return np.array([*listed, len(text) - sum(listed) - missing, missing])
-        known, edges = _known(values), np.asarray(self.edges)
+        known = _known(values)
+        if self.edges is None:
+            return np.array([known.sum(), len(known) - known.sum(), len(values) - len(known)])
+        edges = np.asarray(self.edges)
         binned = np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
         return np.append(binned, len(values) - len(known)).astype(np.float64)
 
@@ -99,10 +124,13 @@ class Reference:
         Args:
             newest: the newest snapshot.
             earlier: the one before it, a label window older. What moved as far between these two moved while the model
-                was judged on it: ages grow, a shop's history lengthens. That much is expected.
+                was judged on it: ages grow, a shop's history lengthens. That much is expected. Without rows the shop is too
+                young to say what is usual of it, and nothing will be compared.
         """
+        if earlier is not None and earlier.is_empty():
+            return cls(0, {})
         spreads = {column.name: Spread.of(column) for column in newest if _is_comparable(column)}
-        if earlier is None or earlier.is_empty():
+        if earlier is None:
             return cls(newest.height, spreads)
         before = Reference.of(earlier)
         return cls(
@@ -123,15 +151,15 @@ class Reference:
     def compare(self, now: pl.DataFrame) -> pl.DataFrame:
         """Each column of the reference now: column, psi, expected, state ('stable', 'warn' or 'alarm'); worst first.
 
-        A column warns above `WARN` and alarms above `ALARM`, or above what was expected of it where that is more. A column
-        that `now` lacks counts as missing throughout. No rows on either side: no comparison.
+        A column warns above `WARN` and alarms above `ALARM`, or above what was expected of it or chance brings about where
+        that is more. A column that `now` lacks counts as missing throughout. No rows on either side: no comparison.
         """
         if not self.n_rows or now.is_empty():
             return pl.DataFrame(schema=DRIFT_SCHEMA)
         rows = []
         for name, spread in self.columns.items():
             psi = spread.psi(now[name] if name in now.columns else pl.Series(name, [None] * now.height))
-            usual = min(spread.expected, LARGEST_EXPECTED)
+            usual = max(min(spread.expected, LARGEST_EXPECTED), spread.chance(self.n_rows, now.height))
             state = "alarm" if psi > max(ALARM, usual) else "warn" if psi > max(WARN, usual) else "stable"
             rows.append((name, psi, spread.expected, state))
         return pl.DataFrame(rows, schema=DRIFT_SCHEMA, orient="row").sort(
@@ -146,7 +174,8 @@ def to_json(references: Mapping[str, Reference]) -> str:
             "rows": reference.n_rows,
             "columns": {
                 name: {
-                    **({"levels": spread.levels} if spread.levels is not None else {"edges": spread.edges}),
+                    **({"levels": spread.levels} if spread.levels is not None else {}),
+                    **({"edges": spread.edges} if spread.edges is not None else {}),
                     "shares": spread.shares,
                     "expected": spread.expected,
                 }

@@ -5,7 +5,7 @@ Here: the tables. Not here: how a model explains itself (`models.model.Explains`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -37,12 +37,17 @@ def permutation_importance(
     judge: Judge,
     criterion: Criterion,
     *,
+    units: Mapping[str, NDArray[np.int64]] | None = None,
     n_repeats: int = 3,
     seed: int = 0,
 ) -> pl.DataFrame:
     """By how much the criterion gets worse when one column's values are dealt out among the rows anew.
 
     Columns that say the same share their importance: each stands in for the other. A constant column has 0.
+
+    Args:
+        units: column -> number of the unit (a customer) whose property it is, per row: its values are dealt out among
+            units, so that all rows of one still agree.
 
     Returns: feature, importance (mean over the repeats, in the criterion's unit, positive: the model needs it), spread
     (standard deviation over the repeats); most important first. NaN where the metric cannot be known.
@@ -53,6 +58,7 @@ def permutation_importance(
         return pl.DataFrame(schema=IMPORTANCE_SCHEMA)
     generator = np.random.default_rng(seed)
     order = np.argsort(generator.random((n_repeats, frame.height)), axis=1, kind="stable")
+    dealt = {column: _dealt(number, n_repeats, generator) for column, number in (units or {}).items()}
     varying = [column for column in columns if frame.get_column(column).n_unique() > 1]
     per_batch = max(MAX_STACKED_ROWS // (frame.height * n_repeats), 1)
     metrics: list[FloatArray] = []
@@ -61,7 +67,7 @@ def permutation_importance(
         copies = [
             frame.with_columns(frame.get_column(column).gather(pl.Series(rows)))
             for column in batch
-            for rows in order
+            for rows in dealt.get(column, order)
         ]
         metrics.append(judge(pl.concat(copies), len(copies)).reshape(len(batch), n_repeats))
     sign = 1.0 if criterion.higher_is_better else -1.0
@@ -76,6 +82,13 @@ def permutation_importance(
         },
         schema=IMPORTANCE_SCHEMA,
     ).sort(["importance", "feature"], descending=[True, False], nulls_last=True)
+
+
+def _dealt(unit: NDArray[np.int64], n_repeats: int, generator: np.random.Generator) -> NDArray[np.intp]:
+    """n_repeats x rows: the row to take a value from, the first of another unit, the same for all rows of a unit."""
+    _, first, code = np.unique(unit, return_index=True, return_inverse=True)
+    order = np.argsort(generator.random((n_repeats, len(first))), axis=1, kind="stable")
+    return np.asarray(first[order][:, code])
 
 
 def contribution_table(explanation: Explanation) -> pl.DataFrame:

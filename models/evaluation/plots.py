@@ -4,7 +4,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -16,9 +16,11 @@ from scipy.stats import rankdata
 from models.evaluation.importance import contribution_table
 from models.evaluation.intervals import Interval
 from models.evaluation.metrics import calibration_by_tenths, lift_table
+from models.evaluation.uplift import effect_table, gain_curve
 from models.model import Explanation
 
 INK, PALE, ACCENT = "#22313f", "#b8c4ce", "#d9480f"
+LOW_TO_HIGH = LinearSegmentedColormap.from_list("low to high", ["#1c7ed6", PALE, ACCENT])
 N_SHOWN = 15
 """How many features a plot of features shows, the strongest first."""
 
@@ -104,6 +106,61 @@ def lift_plot(answers: Mapping[str, NDArray[np.float64]], actual: ArrayLike, tit
     return figure
 
 
+def effect_plot(answers: Mapping[str, NDArray[np.float64]], scores: ArrayLike, title: str) -> Figure:
+    """Predicted against actual mean effect of tenths (`effect_table`) with one standard error, one line per method."""
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    for name, predicted in answers.items():
+        table = effect_table(scores, predicted)
+        axes.errorbar(
+            table["predicted"],
+            table["actual"],
+            table["error"],
+            marker="o",
+            markersize=4,
+            capsize=2,
+            label=name,
+        )
+    axes.axline((0, 0), slope=1, color=PALE, linestyle="--", label="perfect")
+    axes.set(xlabel="predicted effect", ylabel="actual effect")
+    axes.set_title(title, loc="left", color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
+
+
+def gain_plot(answers: Mapping[str, NDArray[np.float64]], scores: ArrayLike, title: str) -> Figure:
+    """Outcomes won per row against the share treated, best predicted first (`gain_curve`), one line per method."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    total = 0.0
+    for name, predicted in answers.items():
+        curve = gain_curve(scores, predicted)
+        n = max(curve.n[-1], 1.0)
+        axes.plot(curve.n / n, curve.gain / n, label=name)
+        total = curve.gain[-1] / n
+    axes.plot([0, 1], [0, total], color=PALE, linestyle="--", label="at random")
+    axes.set(xlabel="share treated, best first", ylabel="outcomes won per row")
+    axes.set_title(title, loc="left", color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
+
+
+def profile_plot(
+    deviations: NDArray[np.float64], groups: Sequence[str], columns: Sequence[str], title: str
+) -> Figure:
+    """Groups x columns: how far each group's mean is from everybody's, in standard deviations (low blue, high orange)."""
+    figure = Figure(figsize=(9, 0.5 * len(groups) + 2.4), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(deviations, aspect="auto", cmap=LOW_TO_HIGH, vmin=-2, vmax=2)
+    axes.set_yticks(range(len(groups)), groups)
+    axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
+    axes.set_title(title, loc="left", color=INK)
+    figure.colorbar(image, ax=axes)
+    return figure
+
+
 def week_plot(by_hour: NDArray[np.float64], title: str) -> Figure:
     """168 hourly values as a table of colours, days down, hours across."""
     figure = Figure(figsize=(8, 3), layout="constrained")
@@ -134,7 +191,6 @@ def contributions_plot(explanation: Explanation, title: str) -> Figure:
     names = contribution_table(explanation)["input"].head(N_SHOWN).to_list()
     figure = Figure(figsize=(7, 0.35 * len(names) + 1.4), layout="constrained")
     axes = figure.subplots()
-    colours = LinearSegmentedColormap.from_list("low to high", ["#1c7ed6", PALE, ACCENT])
     for height, name in enumerate(reversed(names)):
         column = explanation.inputs.index(name)
         moved, value = explanation.contributions[:, column], explanation.values[:, column]
@@ -142,7 +198,7 @@ def contributions_plot(explanation: Explanation, title: str) -> Figure:
         known = ~np.isnan(value)
         axes.scatter(moved[~known], level[~known], s=5, color="#adb5bd", linewidths=0)
         share = rankdata(value[known]) / max(known.sum(), 1)
-        axes.scatter(moved[known], level[known], s=5, c=share, cmap=colours, vmin=0, vmax=1, linewidths=0)
+        axes.scatter(moved[known], level[known], s=5, c=share, cmap=LOW_TO_HIGH, vmin=0, vmax=1, linewidths=0)
     axes.axvline(0.0, color=INK, linewidth=0.8)
     axes.set_yticks(range(len(names)), list(reversed(names)))
     axes.set_title(title, loc="left", color=INK)

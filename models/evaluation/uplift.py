@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 
 FloatArray = NDArray[np.float64]
 
@@ -83,21 +84,23 @@ def robust_scores(
     return high - low + np.where(t == 1, w * (y - high), 0.0) - np.where(t == 0, w * (y - low), 0.0)
 
 
+def gain_curve(scores: ArrayLike, predicted: ArrayLike) -> Curve:
+    """Total of `robust_scores` of the first n rows, best prediction first, ties at once; a tie's rows share its mean."""
+    effect, prediction = np.asarray(scores, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    _, tie, size = np.unique(-prediction, return_inverse=True, return_counts=True)
+    total = np.cumsum(np.bincount(tie, weights=effect, minlength=len(size)))
+    return Curve(np.append(0.0, np.cumsum(size)), np.append(0.0, total))
+
+
 def rank_gain(scores: ArrayLike, predicted: ArrayLike) -> float:
     """Gain per row of treating the best first over treating at random, mean over every share that may be treated.
 
     scores: effect per row without bias (`robust_scores`), in the outcome's unit. The Qini-weighted rank-weighted average
-    treatment effect of Yadlowsky et al. (2021); 0 for a constant prediction. Ties share their mean. NaN without rows.
+    treatment effect of Yadlowsky et al. (2021); 0 for a constant prediction. NaN without rows.
     """
-    effect, prediction = np.asarray(scores, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
-    n = len(effect)
-    if not n:
-        return float("nan")
-    _, tie, size = np.unique(-prediction, return_inverse=True, return_counts=True)
-    mean = np.bincount(tie, weights=effect) / size
-    total = np.append(0.0, np.cumsum(mean * size))
-    share = np.append(0, np.cumsum(size)) / n
-    return float(np.trapezoid(total / n, share) - total[-1] / n / 2)
+    curve = gain_curve(scores, predicted)
+    n = curve.n[-1]
+    return float(curve.area / n**2 - curve.gain[-1] / n / 2) if n else float("nan")
 
 
 def policy_gain(scores: ArrayLike, predicted: ArrayLike) -> float:
@@ -107,24 +110,25 @@ def policy_gain(scores: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def effect_table(scores: ArrayLike, predicted: ArrayLike, n_groups: int = 10) -> pl.DataFrame:
-    """Equal groups by prediction, best first: group (from 1), n, predicted and actual (mean effects), error (standard
-    error of actual). Ties keep the order of the rows.
+    """Equal groups by prediction, best first, equal predictions in one: group (from 1), n, predicted and actual (mean
+    effects), error (standard error of actual).
     """
     effect, prediction = np.asarray(scores, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
-    order = np.argsort(-prediction, kind="stable")
-    n = len(effect)
+    place = (rankdata(-prediction) - 0.5) / max(len(prediction), 1)
     return (
-        pl.DataFrame({"predicted": prediction[order], "actual": effect[order]})
-        .with_columns(group=pl.int_range(pl.len()) * n_groups // max(n, 1) + 1)
-        .group_by("group")
+        pl.DataFrame(
+            {"tenth": (place * n_groups).astype(np.int64), "predicted": prediction, "actual": effect}
+        )
+        .group_by("tenth")
         .agg(
             n=pl.len(),
             predicted=pl.col("predicted").mean(),
             error=pl.col("actual").std() / pl.len().sqrt(),
             actual=pl.col("actual").mean(),
         )
-        .sort("group")
-        .select("group", "n", "predicted", "actual", "error")
+        .sort("tenth")
+        .with_row_index("group", offset=1)
+        .select(pl.col("group").cast(pl.Int64), "n", "predicted", "actual", "error")
     )
 
 

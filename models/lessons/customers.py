@@ -31,6 +31,7 @@ from models.lessons.lesson import (
     contribution_files,
     decide_and_fit,
     importance_files,
+    snapshot_role,
 )
 from models.model import Explains, Model
 from models.value import ValueModel
@@ -124,7 +125,7 @@ def _learn(frame: pl.DataFrame, question: _Question, champion: str | None) -> Le
 
 def _training_data(frame: pl.DataFrame) -> pl.DataFrame:
     """as_of, customers, labelled, horizon_days, role: one row per snapshot, oldest first."""
-    counts = (
+    return (
         frame.group_by("as_of")
         .agg(
             customers=pl.len(),
@@ -132,15 +133,7 @@ def _training_data(frame: pl.DataFrame) -> pl.DataFrame:
             horizon_days=pl.col("horizon_days").max(),
         )
         .sort("as_of")
-    )
-    with_labels = pl.col("labelled") > 0
-    newest_labelled = pl.col("as_of").filter(with_labels).max()
-    return counts.with_columns(
-        role=pl.when(~with_labels)
-        .then(pl.lit("where customers stand"))
-        .when(pl.col("as_of") == newest_labelled)
-        .then(pl.lit("holdout, then learnt from"))
-        .otherwise(pl.lit("learnt from"))
+        .with_columns(role=snapshot_role(pl.col("labelled") > 0))
     )
 
 

@@ -146,6 +146,17 @@ def contribution_files(
     )
 
 
+def snapshot_role(is_labelled: pl.Expr) -> pl.Expr:
+    """What each row of a table of snapshots (as_of) is for; the newest one with labels is the holdout."""
+    return (
+        pl.when(~is_labelled)
+        .then(pl.lit("where customers stand"))
+        .when(pl.col("as_of") == pl.col("as_of").filter(is_labelled).max())
+        .then(pl.lit("holdout, then learnt from"))
+        .otherwise(pl.lit("learnt from"))
+    )
+
+
 def anonymous(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with other names for its customers: examples are kept with the model, people are not."""
     rank = pl.col("customer_id").rank("dense").cast(pl.String)

@@ -12,9 +12,20 @@ from matplotlib.figure import Figure
 
 from models.evaluation.champion import Criterion
 from models.evaluation.contest import Answer
-from models.evaluation.plots import comparison_plot
+from models.evaluation.drift import Reference
+from models.evaluation.importance import permutation_importance, sample_rows
+from models.evaluation.plots import effect_plot, gain_plot
 from models.evaluation.uplift import effect_table, rank_gain, robust_scores
-from models.lessons.lesson import N_EXAMPLE_ROWS, Lesson, anonymous, decide_and_fit
+from models.lessons.lesson import (
+    N_EXAMPLE_ROWS,
+    N_IMPORTANCE_ROWS,
+    About,
+    Lesson,
+    anonymous,
+    comparison_figure,
+    decide_and_fit,
+    importance_files,
+)
 from models.offers import trials
 from models.offers.learners import TLearner
 from models.offers.regression import FloatArray, Logistic, Scale
@@ -27,6 +38,7 @@ from models.offers.response import (
     TLearnerOffers,
     XLearnerOffers,
 )
+from models.order_rates import newest
 
 CRITERION = Criterion("rank_gain", rank_gain, higher_is_better=True, margin=0.0002)
 """Orders per send won by sending offers to the best first (`models.evaluation.uplift.rank_gain`)."""
@@ -50,39 +62,79 @@ METHODS: Mapping[str, Callable[[], OfferModel]] = MappingProxyType(
 """Every way of telling what an offer brings, simplest first."""
 
 
+ABOUT = About(
+    "What does an offer change? Orders and margin that a mail wins by carrying it, per customer; who is price-sensitive.",
+    "which offer a message carries, and to whom; the plan's values.",
+    (
+        "prices for a person: an offer is a gift on top of the price everybody sees",
+        "offers that were never sent by lot: of these nothing is known, and the column basis says so",
+    ),
+    (
+        "Effects are small beside chance: averages are shrunk to zero, and differences between customers to none.",
+        "Orders within a week of the mail alone; an order brought forward counts as won.",
+    ),
+)
+
+
 def learn_offer_response(sends: pl.DataFrame, features: pl.DataFrame, champion: str | None) -> Lesson:
     """The effect of offers.
 
     Args:
         sends: `label_offers`; the newest as_of is the training date.
-        features: `feat_customer` of the same date and of earlier ones.
+        features: `feat_customer` of those seen by then, at the same date and earlier ones.
         champion: the method in office.
     """
     rows = trials.with_features(sends, features)
     answers = {method: Answer(np.empty(0), {}) for method in METHODS}
     outcome: FloatArray = np.empty(0)
+    judged: dict[str, OfferModel] = {}
     groups = None
     parts = split_sends(rows)
-    figures: dict[str, Figure] = {}
     if parts is not None:
         train, test = parts
         asked, outcome = held_out_scores(train, test)
         if len(outcome):
             groups = asked["customer_id"].rank("dense").cast(pl.Int64).to_numpy()
             for method, make in METHODS.items():
-                predicted = make().fit(train).predict(asked)["uplift_order"].to_numpy()
+                judged[method] = make().fit(train)
+                predicted = judged[method].predict(asked)["uplift_order"].to_numpy()
                 answers[method] = Answer(predicted, _figures(outcome, predicted))
     verdict, fitted = decide_and_fit(
         answers, outcome, CRITERION, champion, lambda method: METHODS[method]().fit(rows), groups
     )
+    figures: dict[str, Figure] = {}
+    tables = {"training_data.csv": _training_data(rows, parts)}
     if len(outcome):
-        deciding = {method: answer.metrics[CRITERION.name] for method, answer in answers.items()}
-        figures["comparison.png"] = comparison_plot(deciding, CRITERION.name, verdict.winner)
-    newest = (
-        features.filter(pl.col("as_of") == pl.col("as_of").max()).sort("customer_id").head(N_EXAMPLE_ROWS)
+        predicted_by = {method: answer.predicted for method, answer in answers.items()}
+        figures |= comparison_figure(verdict, answers, "orders per send won by offering to the best first")
+        figures["calibration.png"] = effect_plot(predicted_by, outcome, "Orders won per send, later sends")
+        figures["gain.png"] = gain_plot(predicted_by, outcome, "Orders won by offering to the best first")
+        tables["calibration.csv"] = effect_table(outcome, predicted_by[verdict.winner])
+        drawn, counted = importance_files(
+            _importance(judged[verdict.winner], asked, outcome), verdict.winner, CRITERION
+        )
+        figures, tables = {**figures, **drawn}, {**tables, **counted}
+    now = newest(features)
+    before = newest(features.filter(pl.col("as_of") < pl.col("as_of").max()))
+    example = _priced(now.sort("customer_id").head(N_EXAMPLE_ROWS), "percent_10")
+    winner = fitted[verdict.winner]
+    references = {
+        "features": Reference.of(now.select(trials.FEATURES), before.select(trials.FEATURES)),
+        "scores": Reference.of(
+            *(sensitivity_of(winner.predict(_priced(part, trials.NO_OFFER))) for part in (now, before))
+        ),
+    }
+    columns = ("customer_id", *trials.FEATURES, "offer_key", "percent", "fixed_cost")
+    return Lesson(
+        verdict, answers, fitted, anonymous(example.select(columns)), figures, tables, ABOUT, references
     )
-    example = anonymous(_priced(newest.select("customer_id", *trials.FEATURES), "percent_10"))
-    return Lesson(verdict, answers, fitted, example, figures)
+
+
+def sensitivity_of(scores: pl.DataFrame) -> pl.DataFrame:
+    """price_sensitivity, once per customer: what drift is looked for in. It ranks customers by the effects of all offers;
+    the effects themselves change whenever the shop's list of offers does.
+    """
+    return scores.unique("customer_id", keep="first", maintain_order=True).select("price_sensitivity")
 
 
 def split_sends(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame] | None:
@@ -127,6 +179,36 @@ def held_out_scores(train: pl.DataFrame, test: pl.DataFrame) -> tuple[pl.DataFra
     if not asked:
         return _priced(test.clear(), ""), np.empty(0)
     return pl.concat(asked), np.concatenate(scores)
+
+
+def _importance(model: OfferModel, asked: pl.DataFrame, scores: FloatArray) -> pl.DataFrame:
+    """Permutation importance of what is known of a customer, on a sample of the later sends."""
+    sample = sample_rows(asked.with_columns(score=scores), N_IMPORTANCE_ROWS)
+    effect = sample["score"].to_numpy()
+
+    def judge(copies: pl.DataFrame, n_copies: int) -> FloatArray:
+        predicted = model.predict(copies)["uplift_order"].to_numpy().reshape(n_copies, -1)
+        return np.array([CRITERION.metric(effect, row) for row in predicted])
+
+    return permutation_importance(sample, trials.FEATURES, judge, CRITERION)
+
+
+def _training_data(rows: pl.DataFrame, parts: tuple[pl.DataFrame, pl.DataFrame] | None) -> pl.DataFrame:
+    """role, offer_key, sends, customers, ordered (share), first_sent, last_sent: the sends before the holdout and in it."""
+    is_held = pl.lit(False) if parts is None else pl.col("sent_at") >= pl.lit(parts[1]["sent_at"].min())
+    role = pl.when(is_held).then(pl.lit("holdout, then learnt from")).otherwise(pl.lit("learnt from"))
+    return (
+        rows.group_by("offer_key", role=role)
+        .agg(
+            sends=pl.len(),
+            customers=pl.col("customer_id").n_unique(),
+            ordered=pl.col("is_ordered").mean(),
+            first_sent=pl.col("sent_at").min().dt.date(),
+            last_sent=pl.col("sent_at").max().dt.date(),
+        )
+        .select("role", pl.exclude("role"))
+        .sort(["role", "offer_key"], descending=[True, False])
+    )
 
 
 def _ordered(rows: pl.DataFrame) -> FloatArray:

@@ -83,7 +83,8 @@ def learn_recommendations(
     winner = fitted[verdict.winner]
     references = {
         "features": Reference.of(
-            activity_of(now.interactions), activity_of(earlier[-1].interactions) if earlier else None
+            activity_of(now.interactions),
+            activity_of(earlier[-1].interactions if earlier else now.interactions.clear()),
         ),
         "scores": Reference.of(sources_of(winner.predict(_some_customers(now.interactions)))),
     }

@@ -10,18 +10,34 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from models.evaluation.contest import Answer
-from models.evaluation.plots import calibration_plot, comparison_plot
-from models.features import FloatArray
-from models.lessons.lesson import N_EXAMPLE_ROWS, Lesson, anonymous, decide_and_fit
+from models.evaluation.drift import Reference
+from models.evaluation.importance import permutation_importance, sample_rows
+from models.evaluation.metrics import calibration_by_tenths
+from models.evaluation.plots import calibration_plot, lift_plot
+from models.features import KEYS, FloatArray
+from models.lessons.lesson import (
+    N_EXAMPLE_ROWS,
+    N_EXPLAINED_ROWS,
+    About,
+    Lesson,
+    anonymous,
+    comparison_figure,
+    contribution_files,
+    decide_and_fit,
+    importance_files,
+    snapshot_role,
+)
+from models.model import Explains
 from models.propensity import (
     BASELINES,
+    BEHAVIOUR,
     CRITERION,
     CategoryPropensity,
     evaluate_propensity,
     match_outcome,
 )
-from models.propensity_rules import HORIZON_DAYS, LABEL, PropensityEstimator, labelled
-from models.shelves import sampled, shelf_frame, with_labels
+from models.propensity_rules import HORIZON_DAYS, LABEL, PropensityEstimator, bought, labelled
+from models.shelves import CATEGORY, CUSTOMER_COLUMNS, POPULARITY, SHELF, sampled, shelf_frame, with_labels
 
 METHODS: Mapping[str, Callable[[], PropensityEstimator]] = MappingProxyType(
     {**BASELINES, CategoryPropensity.name: CategoryPropensity}
@@ -32,7 +48,23 @@ N_SNAPSHOTS = 5
 CUSTOMERS_PER_SNAPSHOT = 1_000
 """A pair of customer and shelf is a row: as many as these make teach what all would."""
 
+N_IMPORTANCE_CUSTOMERS = 200
+"""Of the holdout, with all their shelves: a shelf is bought from by one customer in thirty, so fewer say nothing."""
+
 SEED = 7
+
+ABOUT = About(
+    "Will a customer buy from a category, or from a subcategory? The chance of a purchase within 14 days.",
+    "the categories that messages are about, the plan's next best action.",
+    (
+        "a statement on a person's needs or way of life: sensitive categories must not be inferred",
+        "the effect of a message about the category: purchases are counted whether or not one was sent",
+    ),
+    (
+        "The level of the season is not foreseen: before a feast all chances are too low, their order holds.",
+        "Customers without behaviour get what all customers do; the column basis says so.",
+    ),
+)
 
 
 def propensity_frame(
@@ -57,22 +89,90 @@ def learn_propensity(frame: pl.DataFrame, champion: str | None) -> Lesson:
     past = known.filter(ended) if holdout.height else known
     answers = {method: Answer(np.empty(0), {}) for method in METHODS}
     outcome: FloatArray = np.empty(0)
+    judged: dict[str, PropensityEstimator] = {}
     groups = None
-    figures: dict[str, Figure] = {}
     if past.height:
         groups = holdout["customer_id"].rank("dense").to_numpy().astype(np.int64)
         for method, make in METHODS.items():
-            predictions = make().fit(past).predict(holdout.drop(LABEL))
+            judged[method] = make().fit(past)
+            predictions = judged[method].predict(holdout.drop(LABEL))
             outcome, predicted = match_outcome(predictions, holdout)
             answers[method] = Answer(predicted, evaluate_propensity(predictions, holdout))
     verdict, fitted = decide_and_fit(
         answers, outcome, CRITERION, champion, lambda method: METHODS[method]().fit(frame), groups
     )
+    now = frame.filter(pl.col("as_of") == pl.col("as_of").max()).drop(LABEL)
+    figures: dict[str, Figure] = {}
+    tables = {"training_data.csv": _training_data(frame)}
     if past.height:
         predicted_by = {method: answer.predicted for method, answer in answers.items()}
         title = f"Holdout of {holdout['as_of'][0]}"
-        figures["holdout.png"] = calibration_plot(predicted_by, outcome, title)
-        deciding = {method: answer.metrics[CRITERION.name] for method, answer in answers.items()}
-        figures["comparison.png"] = comparison_plot(deciding, CRITERION.name, verdict.winner)
-    now = frame.filter(pl.col("as_of") == pl.col("as_of").max()).drop(LABEL)
-    return Lesson(verdict, answers, fitted, anonymous(now.head(N_EXAMPLE_ROWS)), figures)
+        figures["calibration.png"] = calibration_plot(predicted_by, outcome, title)
+        figures["lift.png"] = lift_plot(predicted_by, outcome, title)
+        figures |= comparison_figure(verdict, answers, "log loss (lower is better)")
+        tables["calibration.csv"] = calibration_by_tenths(outcome, predicted_by[verdict.winner])
+        importance = _importance(judged[verdict.winner], holdout)
+        drawn, counted = importance_files(importance, verdict.winner, CRITERION)
+        figures, tables = {**figures, **drawn}, {**tables, **counted}
+    for model in fitted.values():
+        if isinstance(model, Explains):
+            explanation = model.explain(sample_rows(now, N_EXPLAINED_ROWS))
+            drawn, counted = contribution_files(explanation, model.name)
+            figures, tables = {**figures, **drawn}, {**tables, **counted}
+    winner, before = fitted[verdict.winner], holdout.drop(LABEL)
+    references = {
+        "features": Reference.of(behaviour_of(now), behaviour_of(before)),
+        "scores": Reference.of(chances_of(winner.predict(now)), chances_of(winner.predict(before))),
+    }
+    example = anonymous(now.head(N_EXAMPLE_ROWS))
+    return Lesson(verdict, answers, fitted, example, figures, tables, ABOUT, references)
+
+
+def behaviour_of(customers: pl.DataFrame) -> pl.DataFrame:
+    """What is read of each customer, once per customer and snapshot: what drift is looked for in."""
+    return customers.unique(KEYS, keep="first", maintain_order=True).select(BEHAVIOUR)
+
+
+def chances_of(scores: pl.DataFrame) -> pl.DataFrame:
+    """p_purchase_14d, basis of whole categories, of a model's answers or of a score table: what drift is looked for in."""
+    is_whole = pl.col("level") == CATEGORY if "level" in scores.columns else pl.col("subcategory").is_null()
+    return scores.filter(is_whole).select("p_purchase_14d", "basis")
+
+
+def _importance(model: PropensityEstimator, holdout: pl.DataFrame) -> pl.DataFrame:
+    """Permutation importance on a sample of the holdout's customers: what is known of a customer is dealt out among
+    customers, what is known of a shelf among shelves.
+    """
+    customers = sample_rows(
+        holdout.select("customer_id").unique().sort("customer_id"), N_IMPORTANCE_CUSTOMERS
+    )
+    sample = holdout.join(customers, on="customer_id", how="semi", maintain_order="left")
+    outcome = bought(sample)
+
+    def judge(copies: pl.DataFrame, n_copies: int) -> FloatArray:
+        number = pl.int_range(pl.len()) // sample.height
+        apart = copies.with_columns(pl.format("{}/{}", number, "customer_id").alias("customer_id"))
+        p = model.predict(apart)["p_purchase_14d"].to_numpy().reshape(n_copies, -1)
+        return np.array([CRITERION.metric(outcome, row) for row in p])
+
+    read = [feature for feature in model.features if feature not in SHELF]
+    of_customer = sample["customer_id"].rank("dense").to_numpy().astype(np.int64)
+    shelf = sample.select(pl.concat_str(SHELF, separator="/")).to_series()
+    of_shelf = shelf.rank("dense").to_numpy().astype(np.int64)
+    units = {feature: of_customer for feature in read if feature in (*CUSTOMER_COLUMNS, "total_weight")}
+    units |= {feature: of_shelf for feature in read if feature in POPULARITY}
+    return permutation_importance(sample, read, judge, CRITERION, units=units)
+
+
+def _training_data(frame: pl.DataFrame) -> pl.DataFrame:
+    """as_of, customers, pairs (of customer and shelf), bought (share of pairs), role: one row per snapshot, oldest first."""
+    return (
+        frame.group_by("as_of")
+        .agg(
+            customers=pl.col("customer_id").n_unique(),
+            pairs=pl.len(),
+            bought=pl.col(LABEL).cast(pl.Float64).mean(),
+        )
+        .sort("as_of")
+        .with_columns(role=snapshot_role(pl.col("bought").is_not_null()))
+    )

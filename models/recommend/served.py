@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import polars as pl
 
-from models.model import NotFittedError, require
+from models.model import NoParams, NotFittedError, require
 from models.recommend.snapshot import (
     INTERACTION_COLUMNS,
     PAIR_COLUMNS,
@@ -46,8 +46,8 @@ class ServedRecommender:
 
     @property
     def params(self) -> Any:
-        """The recommender's."""
-        return getattr(self.recommender, "params", None)
+        """The recommender's; those of a rule that has none where it has none."""
+        return getattr(self.recommender, "params", NoParams())
 
     def fit(self, frame: pl.DataFrame) -> Self:
         """Raises NotFittedError: a recommender learns from snapshots, before it is served."""

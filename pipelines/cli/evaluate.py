@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines.cli.output import JsonOption, print_json, progress, rows, stderr, stdout
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from benchmarks.evaluate.table import Table
 
 DATA = Path("../shared/data")
 
@@ -26,11 +29,15 @@ def evaluate(
     data: Annotated[
         Path, typer.Option(envvar="SENDPLAN_DATA", help="The folder with the public datasets.")
     ] = DATA,
+    report: Annotated[
+        Path | None, typer.Option(help="A page of Markdown: the sections of these trials are renewed in it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge every model beside its baselines on public data and simulated shops, from scratch; logged in MLflow."""
     from assets.registry import Registry
     from benchmarks.evaluate.log import log
+    from benchmarks.evaluate.report import write
     from benchmarks.evaluate.trials import TRIALS, tables
 
     unknown = sorted(set(trial or ()) - set(TRIALS))
@@ -40,10 +47,11 @@ def evaluate(
     registry = Registry(home.registry_db, home.artifacts)
     found: list[dict[str, Any]] = []
     for name in trial or TRIALS:
-        start = time.monotonic()
+        start, done = time.monotonic(), []
         with progress(f"evaluate {name}", as_json):
             for table in tables(name, data):
                 log(registry, name, table)
+                done.append(table)
                 found.append(
                     {
                         "trial": name,
@@ -54,19 +62,20 @@ def evaluate(
                     }
                 )
                 if not as_json:
-                    _print(found[-1], table.figures.columns)
+                    _print(table)
         stderr.print(f"{name}: {time.monotonic() - start:.0f} s")
+        if report is not None:
+            write(report, {name: done})
     if as_json:
         print_json({"tables": found})
 
 
-def _print(table: dict[str, Any], columns: list[str]) -> None:
-    body = [tuple(_short(row[column]) for column in columns) for row in table["figures"]]
-    stdout.print(f"\n{table['table']}: {table['title']}", markup=False, highlight=False, soft_wrap=True)
-    rows("", columns, body)
-    for target, is_met in table["targets"].items():
-        stdout.print(f"  {'met   ' if is_met else 'MISSED'} {target}", markup=False, highlight=False)
+def _print(table: Table) -> None:
+    from benchmarks.evaluate.table import said
 
-
-def _short(value: object) -> object:
-    return f"{value:.4f}" if isinstance(value, float) else value
+    stdout.print(f"\n{table.name}: {table.title}", markup=False, highlight=False, soft_wrap=True)
+    shown = table.shown()
+    rows("", shown.columns, shown.rows())
+    for target in table.targets:
+        verdict = "met   " if table.is_met(target) else "MISSED"
+        stdout.print(f"  {verdict} {target}, is {said(table.figure(target))}", markup=False, highlight=False)

@@ -11,6 +11,7 @@ from conftest import Replanned
 from planned_shop import DAY, LATER, WEEK, Shop
 
 from assets.audiences import FEATURES, PROFILE, conditioned_customers, documented_customers
+from assets.mail import MARKETERS_TABLES
 from assets.training import CHURN, CONTENT_RECOMMENDATIONS, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
 
 CONTRACT = (
@@ -206,6 +207,16 @@ def test_the_marketing_database_shows_a_profile_of_everybody(shop: Shop, plan: p
     assert profiles["customer_id"].to_list() == plan["customer_id"].sort().to_list()
     assert {"stage_history", "segment", "open_triggers", "facts"} <= set(profiles.columns)
     assert not {"email", "first_name", "last_name"} & set(profiles.columns)
+
+
+@pytest.mark.parametrize("name", MARKETERS_TABLES)
+def test_the_marketing_database_holds_what_is_known_of_customers(shop: Shop, name: str) -> None:
+    files = shop.files_of(DAY)
+    (made,) = (path for path in files.values() if path.name == f"{MARKETERS_TABLES[name]}.parquet")
+    with duckdb.connect(str(shop.home.marketing), read_only=True) as connection:
+        shown = connection.table(name).pl()
+    assert shown.height > 0
+    assert shown["customer_id"].to_list() == pl.read_parquet(made)["customer_id"].to_list()
 
 
 def test_the_marketing_database_answers_while_a_plan_is_made(

@@ -10,7 +10,7 @@ import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
 
 from assets.clock import FixedClock
-from assets.drift import CHECK_KEYS, drift_result
+from assets.drift import CHECK_KEYS, PARTS, STATE, WATCHES, drift_checks, drift_result, unknown_result
 from assets.home import Home
 from assets.partitions import daily, weekly
 from pipelines.schedules import daily_plan_schedule, weekly_training_schedule
@@ -223,7 +223,11 @@ def checked(
     """What a day's drift check says of one column, reported as a run of it would."""
     state = "alarm" if psi > 0.25 else "warn" if psi > 0.1 else "stable"
     comparison = pl.DataFrame({"column": ["n_orders"], "psi": [psi], "expected": [0.0], "state": [state]})
-    result = drift_result(comparison, day, champion)
+    return reported(instance, drift_result(comparison, day, champion))
+
+
+def reported(instance: dg.DagsterInstance, result: dg.AssetCheckResult) -> dg.AssetCheckResult:
+    """A result of churn's check, as a run of it would leave it behind."""
     key = next(k for k in CHECK_KEYS if k.asset_key == dg.AssetKey("score_churn"))
     instance.report_runless_asset_event(
         dg.AssetCheckEvaluation(
@@ -309,3 +313,37 @@ def test_a_drift_check_warns_before_it_fails(
     result = checked(instance, date(2025, 7, 2), psi)
     assert (result.passed, result.severity.value) == (passed, severity)
     assert ("n_orders" in (result.description or "")) is not passed
+
+
+class NoRegistry:
+    """A registry whose database is gone."""
+
+    def champion(self, question: str, as_of: date) -> str:
+        raise OSError("no such file: mlflow.db\nand more")
+
+
+@pytest.mark.parametrize("registry", [NoRegistry(), Models()], ids=["no registry", "no tables"])
+def test_a_check_that_breaks_warns_and_its_run_goes_on(tmp_path: Path, registry: object) -> None:
+    def scored(name: str) -> dg.AssetsDefinition:
+        return dg.asset(name=name, partitions_def=daily)(lambda: None)
+
+    run = dg.materialize(
+        [*(scored(watch.asset) for watch in WATCHES), *drift_checks],
+        partition_key="2025-07-02",
+        resources={"home": Home(tmp_path, tmp_path / "landing"), "registry": registry},
+    )
+    said = run.get_asset_check_evaluations()
+    assert run.success
+    assert len(said) == len(WATCHES) * len(PARTS)
+    for check in said:
+        assert (check.passed, check.severity.value, check.metadata[STATE].value) == (False, "WARN", "unknown")
+        assert "Error: " in (check.description or "")
+        assert "and more" not in (check.description or "")
+
+
+def test_what_could_not_be_told_starts_no_training(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    for day in (1, 2):
+        reported(instance, unknown_result(OSError("gone"), date(2025, 7, day), "churn@w2025-06-23"))
+    assert isinstance(drift_tick(instance, definitions, LAST_WEEK), dg.SkipReason)

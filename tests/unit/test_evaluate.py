@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from command_line import Command
 
-from benchmarks.evaluate import trials
+from benchmarks.evaluate import report, trials
 from benchmarks.evaluate.table import Table, Target, data_file
 
 
@@ -53,12 +53,46 @@ def test_each_table_is_a_run_with_every_method(sendplan: Command, trial: str, tm
     assert run.data.tags["missed"] == "always_heads: hits >= 0.6 and <= 0.7"
 
 
+def test_a_page_keeps_the_trials_that_were_not_run(tmp_path: Path) -> None:
+    (tmp_path / "coins.txt").write_text("hht")
+    page = tmp_path / "models.md"
+    tables = list(coins(tmp_path))
+    report.write(page, {"hillstrom": tables})
+    report.write(page, {"cdnow": tables})
+    report.write(page, {"cdnow": tables})
+    text = page.read_text()
+    assert [line for line in text.split("\n") if line.startswith("## ")] == ["## cdnow", "## hillstrom"]
+    assert "| always_heads | 0.5000 | 0.2500 |" in text
+    assert "| oracle | 1.0000 |  |" in text
+    assert "- met: oracle: hits >= 0.9, is 1.0000" in text
+    assert "- **missed**: always_heads: hits >= 0.6 and <= 0.7, is 0.5000" in text
+
+
+def test_the_command_writes_the_page(
+    sendplan: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "coins.txt").write_text("hht")
+    monkeypatch.setattr(trials, "tables", lambda _, data: coins(data))
+    said = sendplan("evaluate", "cdnow", "--data", tmp_path, "--report", tmp_path / "models.md")
+    assert said.code == 0
+    assert "CDNOW: the published fits" in (tmp_path / "models.md").read_text()
+
+
 def test_absent_data_is_named_with_the_remedy(sendplan: Command, trial: str, tmp_path: Path) -> None:
     said = sendplan("evaluate", trial, "--data", tmp_path)
     assert said.code == 1
     assert (
         f"{tmp_path / 'coins.txt'} is not there; name the folder that holds coins.txt with --data" in said.err
     )
+
+
+def test_an_interval_stands_behind_its_figure_and_many_metrics_are_rows() -> None:
+    figures = pl.DataFrame(
+        {"method": ["rule"], "hits": [0.5], "hits_low": [0.25], "hits_high": [0.75], "seconds": [1234.5]}
+    )
+    shown = Table("coin", "", figures).shown()
+    assert shown.rows() == [("hits", "0.5000 (0.2500 to 0.7500)"), ("seconds", "1,234")]
+    assert shown.columns == ["figure", "rule"]
 
 
 def test_an_unknown_trial_is_a_mistake_in_the_command(sendplan: Command, trial: str) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.evaluate.hillstrom import experiment
 from models.evaluation.uplift import (
     effect_table,
+    gain_curve,
     policy_gain,
     qini_auc,
     qini_curve,
@@ -92,6 +93,8 @@ def test_groups_are_equal_and_best_first() -> None:
     assert table["group"].to_list() == [1, 2, 3, 4]
     assert table["n"].to_list() == [5] * 4
     assert table["actual"].to_list() == [17, 12, 7, 2]
+    same = effect_table(np.arange(20.0), np.zeros(20))
+    assert same.select("group", "n", "actual").rows() == [(1, 20, 9.5)]
 
 
 @pytest.mark.skipif(not (DATA / "hillstrom.csv").is_file(), reason=f"{DATA}/hillstrom.csv is not there")
@@ -99,3 +102,9 @@ def test_the_rule_has_its_published_area_on_hillstrom() -> None:
     matrix, names, treated, visit = experiment(DATA)
     assert visit[treated == 1].mean() - visit[treated == 0].mean() == pytest.approx(0.0452, abs=0.0001)
     assert 0.055 < qini_auc(visit, treated, matrix[:, names.index("womens")]) < 0.075
+
+
+def test_the_gain_curve_takes_the_best_first_and_ties_at_once() -> None:
+    curve = gain_curve([1.0, -1.0, 3.0, 0.0], [0.5, 0.1, 0.9, 0.5])
+    assert curve.n.tolist() == [0, 1, 3, 4]
+    assert curve.gain.tolist() == [0, 3, 4, 3]

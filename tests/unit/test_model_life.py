@@ -39,6 +39,22 @@ def test_what_a_model_does_not_use_has_no_importance() -> None:
     assert table.equals(permutation_importance(ROWS, ROWS.columns, judge, RMSE))
 
 
+def test_what_is_known_of_a_customer_is_dealt_out_among_customers() -> None:
+    customer = np.repeat(np.arange(50), 10)
+    frame = pl.DataFrame({"customer": customer, "age": customer * 1.0})
+    seen = []
+
+    def look(copies: pl.DataFrame, n_copies: int) -> np.ndarray:
+        seen.append(copies)
+        return np.zeros(n_copies)
+
+    permutation_importance(frame, ["age"], look, RMSE, units={"age": customer}, n_repeats=1)
+    dealt = seen[0].group_by("customer").agg(pl.col("age").n_unique().alias("n"), pl.col("age").first())
+    assert set(dealt["n"]) == {1}
+    assert set(dealt["age"]) == set(frame["age"])
+    assert (dealt["age"] != dealt["customer"]).mean() > 0.9
+
+
 def test_a_sample_keeps_the_order_and_small_frames_whole() -> None:
     numbered = ROWS.with_row_index()
     assert sample_rows(numbered, 50)["index"].is_sorted()
@@ -87,11 +103,42 @@ def test_what_moved_as_far_in_training_is_expected_but_silence_is_not() -> None:
     assert silent.filter(column="spend")["state"].item() == "alarm"
 
 
+def opened(n_mails: int, chance: float = 0.2, n: int = 2000) -> pl.DataFrame:
+    """Customers who were all sent so many mails, and open each with one chance."""
+    opens = np.random.default_rng(n_mails).binomial(n_mails, chance, n)
+    return pl.DataFrame({"open_rate_90d": opens / n_mails})
+
+
+def test_one_more_mail_to_everybody_is_no_drift_of_the_open_rate() -> None:
+    reference = Reference.of(opened(3), opened(2))
+    for n_mails in (4, 5, 12):
+        assert reference.compare(opened(n_mails))["state"].to_list() == ["stable"]
+    assert reference.compare(opened(4, chance=0.001))["state"].to_list() == ["alarm"]
+    assert reference.compare(opened(4).with_columns(open_rate_90d=None))["state"].to_list() == ["alarm"]
+
+
+def test_what_chance_brings_about_among_few_is_no_drift() -> None:
+    draw = np.random.default_rng(5)
+    states = [
+        Reference.of(pl.DataFrame({"spend": draw.normal(size=60)})).compare(
+            pl.DataFrame({"spend": draw.normal(size=60)})
+        )["state"][0]
+        for _ in range(300)
+    ]
+    assert states.count("stable") >= 290
+    few = pl.DataFrame({"spend": draw.normal(size=60)})
+    assert Reference.of(few).compare(few + 2)["state"].to_list() == ["alarm"]
+
+
+def test_a_shop_too_young_to_say_what_is_usual_is_not_compared() -> None:
+    assert Reference.of(people(), people().clear()).compare(people(shift=1.0)).is_empty()
+
+
 def test_a_reference_survives_as_text_and_holds_no_rare_level() -> None:
     frame = people().with_columns(
         pl.when(pl.int_range(pl.len()) < 5).then(pl.lit("LI")).otherwise("country").alias("country")
     )
-    references = {"features": Reference.of(frame, people())}
+    references = {"features": Reference.of(frame, people()), "scores": Reference.of(opened(3), opened(2))}
     text = to_json(references)
     assert from_json(text) == references
     assert "LI" not in text

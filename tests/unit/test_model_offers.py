@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models.lessons.offers import METHODS, learn_offer_response
+from models.lessons.offers import METHODS, learn_offer_response, sensitivity_of
 from models.offers import response
 from models.offers.evidence import evidence_slopes, towards_zero
 from models.offers.response import OfferModel, OfferResponse, PooledOffers
@@ -160,3 +160,23 @@ def test_the_lesson_elects_a_method_that_tells_customers_apart(features: pl.Data
 def test_a_shop_without_randomised_offers_still_gets_a_lesson(features: pl.DataFrame) -> None:
     lesson = learn_offer_response(_sends(4, 1, 0.0).clear(), features, None)
     assert set(lesson.winner.predict(_asked(features, "percent_10"))["basis"]) == {response.UNKNOWN}
+
+
+def test_a_lesson_shows_effects_and_what_they_rest_on(features: pl.DataFrame) -> None:
+    lesson = learn_offer_response(_sends(600, 20, 0.12), features, None)
+    assert set(lesson.figures) == {"comparison.png", "calibration.png", "gain.png", "importance.png"}
+    assert lesson.tables["importance.csv"]["feature"][0] == "discount_share"
+    assert lesson.tables["training_data.csv"]["sends"].sum() == 600 * 20
+
+
+def test_savers_alone_are_another_shop(features: pl.DataFrame) -> None:
+    lesson = learn_offer_response(_sends(600, 20, 0.12), features, None)
+    asked = _asked(features, "none")
+    savers = asked.filter(pl.col("discount_share") == 1)
+    states = [
+        set(lesson.references["scores"].compare(sensitivity_of(lesson.winner.predict(people)))["state"])
+        for people in (asked, savers)
+    ]
+    assert states == [{"stable"}, {"alarm"}]
+    moved = lesson.references["features"].compare(savers).filter(column="discount_share")
+    assert moved["state"].item() == "alarm"

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from polars.testing import assert_frame_equal
 from shelf_tables import CATEGORIES, Shelves, products
 
 from models import propensity
-from models.lessons.propensity import learn_propensity, propensity_frame
+from models.lessons.propensity import chances_of, learn_propensity, propensity_frame
 from models.propensity import CategoryPropensity, evaluate_propensity, match_outcome, score_customers
 from models.propensity_rules import (
     BASIS_NONE,
@@ -161,3 +162,42 @@ def test_a_missing_prediction_is_named(frame: pl.DataFrame) -> None:
     predictions = CategoryRate().fit(frame).predict(frame).tail(3)
     with pytest.raises(ValueError, match="have no prediction"):
         match_outcome(predictions, frame)
+
+
+def test_contributions_add_up_to_the_log_odds(shop: Shelves, frame: pl.DataFrame) -> None:
+    model = CategoryPropensity().fit(frame)
+    asked = shelf_frame(shop.customers(NOW), shop.interactions(NOW), products(NOW))
+    explanation = model.explain(asked)
+    assert explanation is not None
+    p = model.predict(asked)["p_purchase_14d"].to_numpy()
+    rest = np.log(p / (1 - p)) - explanation.contributions.sum(axis=1)
+    inside = (p > 1e-3) & (p < 0.99)
+    assert rest[inside] == pytest.approx(np.median(rest), abs=1e-4)
+
+
+def test_a_lesson_carries_what_its_trees_rest_on(frame: pl.DataFrame) -> None:
+    lesson = learn_propensity(frame, None)
+    assert {"calibration.png", "lift.png", "comparison.png", "importance.png", "contributions.png"} == set(
+        lesson.figures
+    )
+    importance = dict(lesson.tables["importance.csv"].select("feature", "importance").iter_rows())
+    assert importance["prior_share"] > 0.005
+    assert importance["price_position"] == 0
+    assert lesson.tables["contributions.csv"]["input"][0] == "base_log_odds"
+    assert lesson.tables["training_data.csv"]["role"].to_list()[-2:] == [
+        "holdout, then learnt from",
+        "where customers stand",
+    ]
+
+
+def test_the_day_of_training_has_not_drifted_but_a_day_of_strangers_has(
+    shop: Shelves, frame: pl.DataFrame
+) -> None:
+    lesson = learn_propensity(frame, None)
+    customers = shop.customers(NOW)
+    scores = score_customers(lesson.winner, customers, shop.interactions(NOW), products(NOW))
+    strangers = score_customers(lesson.winner, customers, shop.interactions(NOW).clear(), products(NOW))
+    features, answers = (lesson.references[part] for part in ("features", "scores"))
+    assert set(features.compare(customers)["state"]) == {"stable"}
+    assert set(answers.compare(chances_of(scores))["state"]) == {"stable"}
+    assert "alarm" in set(answers.compare(chances_of(strangers))["state"])

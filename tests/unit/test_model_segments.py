@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from sklearn.metrics import adjusted_rand_score
 
-from models.lessons.segments import learn_segments
+from models.lessons.segments import learn_segments, membership_of
 from models.segments import BEHAVIOUR, CustomerSegments, SegmentParams, jaccard
 
 WEEK = date(2025, 6, 30)
@@ -164,6 +164,27 @@ def test_a_lesson_tells_silhouette_stability_and_sizes(segments: CustomerSegment
     assert sum(value for name, value in figures.items() if name.startswith("share_")) == pytest.approx(1)
     assert "adjusted Rand index" in lesson.verdict.reason
     assert lesson.winner._former is None
+
+
+def test_a_lesson_shows_what_sets_segments_apart_and_names_nobody() -> None:
+    lesson = learn_segments(people(120), None)
+    table = lesson.tables["profile.csv"]
+    assert set(table["segment"]) == {segment.name for segment in lesson.winner.segments}
+    assert table["customers"].sum() == people(120).height
+    assert set(lesson.figures) == {"sizes.png", "profile.png"}
+    few = learn_segments(people(2), None)
+    assert few.tables["profile.csv"].is_empty()
+
+
+def test_a_segment_that_empties_is_a_drift() -> None:
+    weeks = pl.concat([people(120), people(120, WEEK + timedelta(days=7))])
+    lesson = learn_segments(weeks, None)
+    now, left = (
+        lesson.winner.predict(customers)
+        for customers in (people(120, seed=4), people(120, without=("gone",)))
+    )
+    assert set(lesson.references["scores"].compare(membership_of(now))["state"]) == {"stable"}
+    assert set(lesson.references["scores"].compare(membership_of(left))["state"]) == {"alarm"}
 
 
 def test_overlap_is_members_in_common_over_members_of_either() -> None:

@@ -2,7 +2,7 @@ with customers as (
 
     select * from {{ ref('int_customer_as_of') }}
     where has_behaviour
-        and {{ days_after('as_of', var('label_category_days')) }} <= cast('{{ var("labels_until") }}' as date)
+        and {{ label_window_is_over(var('label_category_days')) }}
 
 ),
 
@@ -28,8 +28,7 @@ select
 from purchases
 inner join customers
     on purchases.customer_id = customers.customer_id
-    and purchases.order_date >= customers.as_of
-    and purchases.order_date < {{ days_after('customers.as_of', var('label_category_days')) }}
+    and {{ in_label_window('purchases.order_date', var('label_category_days')) }}
 inner join products on purchases.product_id = products.product_id
 group by customers.customer_id, products.category, products.subcategory, customers.as_of
 order by customers.as_of, customers.customer_id, products.category, products.subcategory nulls first

@@ -2,7 +2,7 @@ with customers as (
 
     select * from {{ ref('int_customer_as_of') }}
     where has_behaviour
-        and {{ days_after('as_of', var('label_content_days')) }} <= cast('{{ var("labels_until") }}' as date)
+        and {{ label_window_is_over(var('label_content_days')) }}
 
 ),
 

@@ -2,7 +2,7 @@ with customers as (
 
     select * from {{ ref('int_customer_as_of') }}
     where has_behaviour
-        and {{ days_after('as_of', var('label_horizon_days')) }} <= cast('{{ var("labels_until") }}' as date)
+        and {{ label_window_is_over(var('label_horizon_days')) }}
 
 ),
 
@@ -29,8 +29,7 @@ bought as (
     from orders
     inner join customers
         on orders.customer_id = customers.customer_id
-        and orders.occurred_at >= customers.as_of
-        and orders.occurred_at < {{ days_after('customers.as_of', var('label_horizon_days')) }}
+        and {{ in_label_window('orders.occurred_at', var('label_horizon_days')) }}
     group by customers.customer_id, customers.as_of
 
 ),
@@ -45,8 +44,7 @@ given_back as (
     from refunds
     inner join customers
         on refunds.customer_id = customers.customer_id
-        and refunds.occurred_at >= customers.as_of
-        and refunds.occurred_at < {{ days_after('customers.as_of', var('label_horizon_days')) }}
+        and {{ in_label_window('refunds.occurred_at', var('label_horizon_days')) }}
     group by customers.customer_id, customers.as_of
 
 )

@@ -21,9 +21,7 @@ reports as (
         coalesce(message_id, event_id) as message_id,
         try_cast({{ json_text('properties', 'discount_rate') }} as double) as discount_rate,
         coalesce(coupon, {{ json_text('properties', 'coupon') }}) as coupon,
-        try_cast(coalesce(
-            {{ json_text('properties', 'propensity_offer') }}, {{ json_text('properties', 'propensity') }}
-        ) as double) as propensity,
+        try_cast({{ json_text('properties', 'propensity_offer') }} as double) as propensity,
         row_number() over (partition by coalesce(message_id, event_id) order by occurred_at, event_id) as nth
     from events
 

@@ -2,7 +2,7 @@ with customers as (
 
     select * from {{ ref('int_customer_as_of') }}
     where has_behaviour
-        and {{ days_after('as_of', var('label_purchase_days')) }} <= cast('{{ var("labels_until") }}' as date)
+        and {{ label_window_is_over(var('label_purchase_days')) }}
 
 ),
 
@@ -20,7 +20,6 @@ select
 from purchases
 inner join customers
     on purchases.customer_id = customers.customer_id
-    and purchases.order_date >= customers.as_of
-    and purchases.order_date < {{ days_after('customers.as_of', var('label_purchase_days')) }}
+    and {{ in_label_window('purchases.order_date', var('label_purchase_days')) }}
 group by customers.customer_id, purchases.product_id, customers.as_of
 order by customers.as_of, customers.customer_id, purchases.product_id
