@@ -115,6 +115,24 @@ def test_recommended_products_stand_by_falling_score(shop: Shop, sends: pl.DataF
     assert ahead.select((pl.col("is_recommended").cast(pl.Int8).diff() >= 0).over("customer_id").all()).item()
 
 
+def test_mails_go_out_on_the_day_and_never_in_local_quiet_hours(sends: pl.DataFrame) -> None:
+    assert sends["send_at"].min() >= WINDOW_START
+    assert sends["send_at"].max() < WINDOW_START + timedelta(days=1)
+    local = pl.concat(
+        rows.select(
+            "send_at_local",
+            clock=pl.col("send_at")
+            .dt.replace_time_zone("UTC")
+            .dt.convert_time_zone(zone)
+            .dt.replace_time_zone(None),
+        )
+        for (zone,), rows in sends.group_by("timezone")
+    )
+    assert sends["timezone"].n_unique() > 5
+    assert (local["send_at_local"] == local["clock"]).all()
+    assert local["clock"].dt.time().is_between(time(7), time(21), closed="left").all()
+
+
 def test_articles_are_unread_and_have_come_out(shop: Shop, sends: pl.DataFrame) -> None:
     scores = pl.read_parquet(shop.home.scores(DAY) / "score_contents.parquet")
     reads = pl.read_parquet(shop.home.features(DAY) / "feat_content_reads.parquet")
@@ -132,24 +150,6 @@ def test_articles_are_unread_and_have_come_out(shop: Shop, sends: pl.DataFrame) 
     )
     assert out.height < contents.height
     assert scores.join(out, on="content_id", how="anti").is_empty()
-
-
-def test_mails_go_out_on_the_day_and_never_in_local_quiet_hours(sends: pl.DataFrame) -> None:
-    assert sends["send_at"].min() >= WINDOW_START
-    assert sends["send_at"].max() < WINDOW_START + timedelta(days=1)
-    local = pl.concat(
-        rows.select(
-            "send_at_local",
-            clock=pl.col("send_at")
-            .dt.replace_time_zone("UTC")
-            .dt.convert_time_zone(zone)
-            .dt.replace_time_zone(None),
-        )
-        for (zone,), rows in sends.group_by("timezone")
-    )
-    assert sends["timezone"].n_unique() > 5
-    assert (local["send_at_local"] == local["clock"]).all()
-    assert local["clock"].dt.time().is_between(time(7), time(21), closed="left").all()
 
 
 def test_only_who_consented_by_then_and_has_not_left_is_mailed(shop: Shop, sends: pl.DataFrame) -> None:
