@@ -42,15 +42,15 @@ def tables(data: Path) -> Iterator[Table]:
     figures = pl.concat(rows, how="diagonal")
     means = figures.group_by("method", maintain_order=True).agg(
         *(pl.col(metric).mean() for metric in (*METRICS, "fit_seconds", "score_seconds")),
-        ndcg_5_min=pl.col("ndcg_5").min(),
-        ndcg_5_max=pl.col("ndcg_5").max(),
+        ndcg_5_worst_shop=pl.col("ndcg_5").min(),
+        ndcg_5_best_shop=pl.col("ndcg_5").max(),
     )
     yield Table(
         name="contents_simulated",
         title=f"seeds {', '.join(map(str, SEEDS))} ({CUSTOMERS:,} customers, {DAYS} days each), mean of the shops: contents "
         f"read for the first time in the last {READ_DAYS} days by those who read any ("
-        f"{', '.join(str(s.height) for s in per_customer)}); low and high: 95 % bootstrap by customer over all shops; lead: "
-        "of the ranker over the method",
+        f"{', '.join(str(s.height) for s in per_customer)}); intervals: 95 % bootstrap by customer over all shops; "
+        "lead: of the ranker over the method",
         figures=means.join(
             _intervals(pl.concat(per_customer)), on="method", how="left", maintain_order="left"
         ),
@@ -125,7 +125,7 @@ def true_order(now: ContentSnapshot, labels: pl.DataFrame, tastes: pl.DataFrame)
 
 
 def _intervals(per_customer: pl.DataFrame) -> pl.DataFrame:
-    """method, low, high of NDCG@5, and the ranker's lead over it with its ends; customers resampled."""
+    """method, the interval of NDCG@5, and the ranker's lead over it with its ends; customers resampled."""
     ours = per_customer[ContentRanker.name].to_numpy()
     nothing = np.zeros(len(ours))
     rows = []
@@ -137,8 +137,8 @@ def _intervals(per_customer: pl.DataFrame) -> pl.DataFrame:
         rows.append(
             {
                 "method": method,
-                "low": figure.low,
-                "high": figure.high,
+                "ndcg_5_low": figure.low,
+                "ndcg_5_high": figure.high,
                 "lead": lead.estimate if is_rival else None,
                 "lead_low": lead.low if is_rival else None,
                 "lead_high": lead.high if is_rival else None,
