@@ -19,6 +19,7 @@ from assets.registry import Registry
 from assets.training import (
     CATEGORY_PROPENSITY,
     CHURN,
+    CONTENT_RECOMMENDATIONS,
     LIFETIME_VALUE,
     OFFER_RESPONSE,
     RECOMMENDATIONS,
@@ -26,7 +27,7 @@ from assets.training import (
     SEND_TIME,
 )
 from models.evaluation.drift import ALARM, WARN, Reference
-from models.lessons import customers, hours, offers, products, propensity, segments
+from models.lessons import contents, customers, hours, offers, products, propensity, segments
 from models.lessons.customers import seen_customers
 from models.send_time import send_hour_profile
 
@@ -78,6 +79,10 @@ def _products(feat_interactions: pl.DataFrame, scores: pl.DataFrame) -> Tables:
     return products.activity_of(feat_interactions), products.sources_of(scores)
 
 
+def _contents(feat_content_reads: pl.DataFrame, scores: pl.DataFrame) -> Tables:
+    return contents.reading_of(feat_content_reads), scores.select("source")
+
+
 def _categories(feat_customer: pl.DataFrame, scores: pl.DataFrame) -> Tables:
     return seen_customers(feat_customer), propensity.chances_of(_seen(scores, feat_customer))
 
@@ -101,6 +106,7 @@ WATCHES = (
     Watch(CHURN, "score_churn", "feat_customer", _customers),
     Watch(SEND_TIME, "score_send_time", "feat_send_hours", _hours),
     Watch(RECOMMENDATIONS, "score_recommendations", "feat_interactions", _products),
+    Watch(CONTENT_RECOMMENDATIONS, "score_contents", "feat_content_reads", _contents),
     Watch(CATEGORY_PROPENSITY, "score_propensity", "feat_customer", _categories),
     Watch(OFFER_RESPONSE, "score_offer", "feat_customer", _offers),
     Watch(SEGMENTS, "score_segments", "feat_customer", _segments),

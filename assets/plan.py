@@ -27,9 +27,15 @@ FEATURES = (
     "feat_variant_history",
     "feat_product",
     "feat_basket_pairs",
-    "feat_content_match",
 )
-SCORES = ("score_value", "score_churn", "score_send_time", "score_recommendations", "score_response")
+SCORES = (
+    "score_value",
+    "score_churn",
+    "score_send_time",
+    "score_recommendations",
+    "score_contents",
+    "score_response",
+)
 
 
 @dg.asset(

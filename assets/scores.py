@@ -16,12 +16,14 @@ from assets.registry import Registry, Version
 from assets.training import (
     CATEGORY_PROPENSITY,
     CHURN,
+    CONTENT_RECOMMENDATIONS,
     LIFETIME_VALUE,
     OFFER_RESPONSE,
     RECOMMENDATIONS,
     SEGMENTS,
     SEND_TIME,
 )
+from models.contents import ContentSnapshot, ServedContents
 from models.propensity import score_customers
 from models.recommend import Snapshot
 from models.recommend.served import ServedRecommender
@@ -130,6 +132,35 @@ def score_products(
     lists, shelves = lists_and_shelves(served.recommender, snapshot, feat_customer.select("customer_id"))
     yield _output(_versioned(lists, version, ["customer_id", "rank"]), "score", "score_recommendations")
     yield _output(_versioned(shelves, version, ["customer_id", "slot", "rank"]), "score", "score_shelves")
+
+
+@dg.asset(
+    **_spec(
+        ("feat_customer", "feat_content_reads", "feat_content", "feat_interactions", "feat_product"),
+        CONTENT_RECOMMENDATIONS,
+        {"polars", "mlflow"},
+    )
+)
+def score_contents(
+    context: dg.AssetExecutionContext,
+    registry: dg.ResourceParam[Registry],
+    feat_customer: pl.DataFrame,
+    feat_content_reads: pl.DataFrame,
+    feat_content: pl.DataFrame,
+    feat_interactions: pl.DataFrame,
+    feat_product: pl.DataFrame,
+) -> dg.Output[pl.DataFrame]:
+    """The five best articles, videos or events per customer that he has not read, in order, each with its source."""
+    version = _champion(context, registry, CONTENT_RECOMMENDATIONS)
+    day = date.fromisoformat(context.partition_key)
+    snapshot = ContentSnapshot(day, feat_content_reads, feat_content, feat_interactions, feat_product)
+    served = registry.load(version)
+    if not isinstance(served, ServedContents):
+        raise TypeError(
+            f"models:/{version.label} holds a {type(served).__name__}, nothing that recommends contents; train it again"
+        )
+    scores = served.recommender.predict(snapshot, feat_customer.select("customer_id"))
+    return _output(_versioned(scores, version, ["customer_id", "rank"]), "score")
 
 
 @dg.asset(

@@ -18,8 +18,10 @@ from assets.metadata import plot, table
 from assets.owners import DATA_SCIENCE
 from assets.partitions import weekly
 from assets.registry import Registry, fingerprint
+from models.contents import ContentSnapshot, content_snapshots
 from models.evaluation.splits import SnapshotPlan, plan_snapshots
 from models.features import join_labels
+from models.lessons.contents import learn_contents
 from models.lessons.customers import learn_churn, learn_value, seen_customers
 from models.lessons.hours import learn_send_time
 from models.lessons.lesson import Lesson
@@ -31,19 +33,30 @@ from models.model import Model
 from models.recommend import Snapshot, snapshots_by_date
 from models.segments import CustomerSegments
 
-LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, CATEGORY_PROPENSITY, OFFER_RESPONSE, SEGMENTS = (
-    QUESTIONS
-) = (
+(
+    LIFETIME_VALUE,
+    CHURN,
+    SEND_TIME,
+    RECOMMENDATIONS,
+    CONTENT_RECOMMENDATIONS,
+    CATEGORY_PROPENSITY,
+    OFFER_RESPONSE,
+    SEGMENTS,
+) = QUESTIONS = (
     "lifetime_value",
     "churn",
     "send_time",
     "recommendations",
+    "content_recommendations",
     "category_propensity",
     "offer_response",
     "segments",
 )
 PURCHASE_DAYS = 30
 """Length of the window in which a purchase makes a recommendation right."""
+
+READ_DAYS = 30
+"""Length of the window in which a read makes a recommended content right."""
 
 N_PURCHASE_WINDOWS = 6
 PURCHASE_STEP_DAYS = 15
@@ -70,7 +83,7 @@ class TrainingDates:
 
     Attributes:
         customers: labelled snapshots for lifetime value and churn.
-        products: labelled dates for recommendations, oldest first.
+        products: labelled dates for recommendations of products and contents, oldest first.
         week: the date of now, without labels.
     """
 
@@ -162,6 +175,7 @@ def build_training_snapshots(upstream: Iterable[dg.AssetKey], manifest: Path) ->
     return training_snapshots
 
 
+CONTENT_TABLES = ("feat_content_reads", "feat_content", "feat_interactions", "feat_product")
 Learn = Callable[["TrainingSet", str | None], Lesson]
 
 
@@ -263,6 +277,20 @@ def _recommendations(tables: TrainingSet, champion: str | None) -> Lesson:
     return learn_recommendations([*earlier, snapshots[-1]], labels, PURCHASE_DAYS, champion)
 
 
+def _contents(tables: TrainingSet, champion: str | None) -> Lesson:
+    labels = tables["label_contents"]
+    reads, contents, interactions, products = (tables[name] for name in CONTENT_TABLES)
+    now = contents["as_of"].max()
+    if not isinstance(now, date):
+        # A shop without contents recommends none.
+        nothing = ContentSnapshot(date.min, reads.clear(), contents, interactions.clear(), products.clear())
+        return learn_contents([nothing], labels, READ_DAYS, champion)
+    snapshots = content_snapshots(reads, contents, interactions, products)
+    labelled = set(labels["as_of"].unique()) & set(purchase_windows(now))
+    earlier = [snapshot for snapshot in snapshots[:-1] if snapshot.as_of in labelled]
+    return learn_contents([*earlier, snapshots[-1]], labels, READ_DAYS, champion)
+
+
 def _propensity(tables: TrainingSet, champion: str | None) -> Lesson:
     frame = propensity_frame(
         seen_customers(tables["feat_customer"]),
@@ -307,6 +335,13 @@ recommendations = _question(
     ("feat_interactions", "feat_product", "feat_basket_pairs", "label_purchases"),
     "Which products to show: a learnt ranking over several retrievers, beside popularity, buy-again, "
     "item neighbours, ALS and a blend.",
+)
+content_recommendations = _question(
+    CONTENT_RECOMMENDATIONS,
+    _contents,
+    (*CONTENT_TABLES, "label_contents"),
+    "Which articles, videos and events to show: a learnt ranking over several retrievers, beside popularity, topics, "
+    "interests in products, likeness of titles and item neighbours.",
 )
 offer_response = _question(
     OFFER_RESPONSE,

@@ -24,7 +24,7 @@ and `sendplan evaluate TRIAL --report docs/models.md` renews the section of one 
 missed. A 95 % interval stands in brackets.
 
 How the models work, what was learnt and where they end: [value](models/value.md), [churn](models/churn.md),
-[recommendations](models/recommendations.md), [send time](models/send_time.md), [offers](models/offers.md), [purchase
+[recommendations](models/recommendations.md), [contents](models/contents.md), [send time](models/send_time.md), [offers](models/offers.md), [purchase
 propensity](models/propensity.md), [segments, look-alikes, replenishment](models/segments.md), [life after training](models/life.md).
 """
 

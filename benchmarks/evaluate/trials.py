@@ -12,6 +12,7 @@ TRIALS: tuple[str, ...] = (
     "cdnow",
     "retail_customers",
     "recommendations",
+    "contents",
     "hillstrom",
     "send_time",
     "simulated_customers",

@@ -132,12 +132,14 @@ def _complete(
 
 
 def _with_layout(sends: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
-    """Adds layout, the message's first that the products and articles at hand can fill, and content_ids."""
+    """Adds layout, the message's first that the products and articles at hand can fill, content_ids, and content_source, of
+    the first of them.
+    """
     articles = (
-        inputs.feat_content_match.filter(pl.col("rank") <= config.max_contents)
+        inputs.score_contents.filter(pl.col("rank") <= config.max_contents)
         .sort("customer_id", "rank", "content_id")
         .group_by("customer_id", maintain_order=True)
-        .agg(article_ids="content_id")
+        .agg(article_ids="content_id", article_source=pl.col("source").first())
     )
     sends = sends.join(articles, on="customer_id", how="left").with_columns(
         pl.col("article_ids").fill_null([])
@@ -155,8 +157,11 @@ def _with_layout(sends: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig) 
     )
     return (
         sends.join(layouts, on="customer_id", how="left")
-        .with_columns(content_ids=pl.when("has_article").then("article_ids").otherwise([]))
-        .drop("article_ids", "has_article")
+        .with_columns(
+            content_ids=pl.when("has_article").then("article_ids").otherwise([]),
+            content_source=pl.when("has_article").then("article_source"),
+        )
+        .drop("article_ids", "article_source", "has_article")
     )
 
 
@@ -262,7 +267,7 @@ def _assemble(
 def _model_versions(inputs: PlanInputs) -> str:
     """Every score table's model version as JSON, null where a table is empty."""
     versions = {}
-    for name in ("churn", "recommendations", "send_time", "value"):
+    for name in ("churn", "contents", "recommendations", "send_time", "value"):
         frame: pl.DataFrame = getattr(inputs, f"score_{name}")
         found = frame.get_column("model_version").drop_nulls().unique().sort().to_list()
         versions[name] = ", ".join(found) or None

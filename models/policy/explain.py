@@ -41,6 +41,18 @@ SOURCE_NAMES: Mapping[str, str] = MappingProxyType(
 )
 """Source of a product as a marketer would say it; a source not listed is named as it is."""
 
+CONTENT_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "read_topics": "with a read on a topic they have read about",
+        "read_together": "with a read that readers of the same like",
+        "similar": "with a read like those they have read",
+        "product_interests": "with a read on what they shop for",
+        "for_you": "with a read to their taste",
+        "popular": "with what is read most",
+    }
+)
+"""Source of the first article as a marketer would say it; of a source not listed nothing is said."""
+
 TIME_REASONS: Mapping[str, str] = MappingProxyType(
     {
         "own sends": "when they are likeliest to open",
@@ -145,6 +157,12 @@ def _why_this_offer() -> pl.Expr:
     )
 
 
+def _why_this_read() -> pl.Expr:
+    return pl.col("content_source").replace_strict(
+        dict(CONTENT_REASONS), default=None, return_dtype=pl.String
+    )
+
+
 def _why_then() -> pl.Expr:
     moment = pl.col("send_at_local").dt.strftime("%A %H:%M")
     return (
@@ -163,10 +181,11 @@ def _why_then() -> pl.Expr:
 
 
 def explain_sends(sends: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
-    """Adds `explanation` to chosen rows: why this message; whether without behaviour; why this offer; why then.
+    """Adds `explanation` to chosen rows: why this message; whether without behaviour; why this
+    article; why this offer; why then.
 
     Args:
-        sends: the decision with its facts: subject_product_name, subject_category, offer_label,
+        sends: the decision with its facts: subject_product_name, subject_category, content_source, offer_label,
             discount_share, price_sensitivity, min_price_sensitivity, send_time_basis, days_since_last_order,
             profiling_allowed, the is_ flags.
         messages: message_key, name, explanations.
@@ -178,7 +197,7 @@ def explain_sends(sends: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
         pl.lit("chosen without their behaviour, as they do not allow profiling")
     )
     test = pl.when(~pl.col("is_best_message")).then(pl.lit("tried in place of the message valued most"))
-    clauses = [_why_this_message(messages), generic, test, _why_this_offer(), _why_then()]
+    clauses = [_why_this_message(messages), generic, test, _why_this_read(), _why_this_offer(), _why_then()]
     sentence = pl.concat_str(clauses, separator="; ", ignore_nulls=True)
     return sends.with_columns(explanation=sentence + ".")
 

@@ -81,9 +81,6 @@ FRAMES: Mapping[str, FrameSpec] = MappingProxyType(
             ("product_id", "other_product_id"),
             {"product_id": _TEXT, "other_product_id": _TEXT, "lift": _NUMBER},
         ),
-        "feat_content_match": FrameSpec(
-            ("customer_id", "content_id"), {"customer_id": _TEXT, "content_id": _TEXT, "rank": _COUNT}
-        ),
         "score_value": FrameSpec(
             ("customer_id",),
             {
@@ -111,6 +108,16 @@ FRAMES: Mapping[str, FrameSpec] = MappingProxyType(
                 "customer_id": _TEXT,
                 "product_id": _TEXT,
                 "score": _NUMBER,
+                "source": _TEXT,
+                "model_version": _TEXT,
+            },
+        ),
+        "score_contents": FrameSpec(
+            ("customer_id", "content_id"),
+            {
+                "customer_id": _TEXT,
+                "content_id": _TEXT,
+                "rank": _COUNT,
                 "source": _TEXT,
                 "model_version": _TEXT,
             },
@@ -235,11 +242,11 @@ class PlanInputs:
     feat_variant_history: pl.DataFrame
     feat_product: pl.DataFrame
     feat_basket_pairs: pl.DataFrame
-    feat_content_match: pl.DataFrame
     score_value: pl.DataFrame
     score_churn: pl.DataFrame
     score_send_time: pl.DataFrame
     score_recommendations: pl.DataFrame
+    score_contents: pl.DataFrame
     response: pl.DataFrame
     personal: pl.DataFrame
     messages: pl.DataFrame

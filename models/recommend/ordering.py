@@ -50,6 +50,7 @@ class Ordering:
 
     models: tuple[tuple[xgb.Booster, float, float], ...]
     n_threads: int
+    features: tuple[str, ...] = FEATURES
 
     @staticmethod
     def learn(
@@ -57,8 +58,9 @@ class Ordering:
         relevant: NDArray[np.int8],
         lists: NDArray[np.uint32],
         params: OrderingParams,
+        features: tuple[str, ...] = FEATURES,
     ) -> Ordering:
-        """Fit on candidates x FEATURES (NaN: unknown), 0/1 relevance and each row's list number, lists in one piece."""
+        """Fit on candidates x `features` (NaN: unknown), 0/1 relevance and each row's list number, lists in one piece."""
         bag = np.random.default_rng(params.seed).integers(params.n_bags, size=len(relevant))
         models = []
         for number in range(params.n_bags):
@@ -67,7 +69,7 @@ class Ordering:
                 values[rows],
                 label=relevant[rows],
                 qid=lists[rows],
-                feature_names=list(FEATURES),
+                feature_names=list(features),
                 nthread=params.n_threads,
             )
             common = {
@@ -87,13 +89,13 @@ class Ordering:
                 booster = xgb.train({**common, **kind, "eta": rate}, data, num_boost_round=n_rounds)
                 margin = booster.predict(data, output_margin=True).astype(np.float64)
                 models.append((booster, float(margin.mean()), max(float(margin.std()), 1e-9)))
-        return Ordering(tuple(models), params.n_threads)
+        return Ordering(tuple(models), params.n_threads, features)
 
     def score(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Mean of the models' standardised margins per row of candidates x FEATURES."""
+        """Mean of the models' standardised margins per row of candidates x `features`."""
         if not len(values):
             return np.zeros(0)
-        data = xgb.DMatrix(values, feature_names=list(FEATURES), nthread=self.n_threads)
+        data = xgb.DMatrix(values, feature_names=list(self.features), nthread=self.n_threads)
         margins = [
             (booster.predict(data, output_margin=True).astype(np.float64) - mean) / deviation
             for booster, mean, deviation in self.models
@@ -101,10 +103,10 @@ class Ordering:
         return np.asarray(np.mean(margins, axis=0), dtype=np.float64)
 
     def contributions(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What each feature adds to `score`: rows x FEATURES, SHAP values of the trees (Lundberg et al. 2020)."""
+        """What each feature adds to `score`: rows x `features`, SHAP values of the trees (Lundberg et al. 2020)."""
         if not len(values):
-            return np.zeros((0, len(FEATURES)))
-        data = xgb.DMatrix(values, feature_names=list(FEATURES), nthread=self.n_threads)
+            return np.zeros((0, len(self.features)))
+        data = xgb.DMatrix(values, feature_names=list(self.features), nthread=self.n_threads)
         parts = [
             booster.predict(data, pred_contribs=True)[:, :-1].astype(np.float64) / deviation
             for booster, _, deviation in self.models

@@ -41,6 +41,7 @@ WITHOUT_LOGIC = {
     "dim_contents": "passes stg_contents on",
     "int_built_days": "keeps what a run has done; followed run by run in test_incremental.py",
     "triggers": "puts the triggers together",
+    "feat_content_reads": "publishes int_content_reads_as_of",
 }
 """Models without a unit test of their own, and why."""
 LOGIC = re.compile(r"\b(join|where|group by|distinct|qualify|over|case|coalesce|having)\b", re.IGNORECASE)
@@ -378,12 +379,13 @@ def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
         "feat_interactions",
         "feat_affinity",
         "feat_send_hours",
-        "feat_content_match",
+        "feat_content_reads",
         "label_customer",
         "label_sends",
         "label_offers",
         "label_purchases",
         "label_categories",
+        "label_contents",
         "feat_repurchases",
     ):
         assert tables[name].join(keys, on=["customer_id", "as_of"], how="semi").height == 0, name
@@ -404,6 +406,7 @@ def test_no_label_window_reaches_past_labels_until(features: Path) -> None:
     assert sorted(set(tables["label_customer"]["as_of"])) == SNAPSHOTS[:2]
     assert set(tables["label_purchases"]["as_of"]) <= set(SNAPSHOTS[:2])
     assert set(tables["label_categories"]["as_of"]) <= set(SNAPSHOTS[:2])
+    assert set(tables["label_contents"]["as_of"]) <= set(SNAPSHOTS[:2])
     assert max(tables["label_sends"]["as_of"]) == PLAN_DATE
 
 

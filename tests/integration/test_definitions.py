@@ -68,7 +68,9 @@ def ancestors(graph: BaseAssetGraph, key: dg.AssetKey) -> set[dg.AssetKey]:
     return found
 
 
-@pytest.mark.parametrize("question", ["lifetime_value", "churn", "send_time", "recommendations"])
+@pytest.mark.parametrize(
+    "question", ["lifetime_value", "churn", "send_time", "recommendations", "content_recommendations"]
+)
 def test_every_model_is_used_by_the_plan(graph: BaseAssetGraph, question: str) -> None:
     assert dg.AssetKey(question) in ancestors(graph, dg.AssetKey("plan_decisions"))
 

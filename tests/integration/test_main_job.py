@@ -12,7 +12,7 @@ from planned_shop import DAY, LATER, WEEK, Shop
 
 from assets.audiences import FEATURES, PROFILE, conditioned_customers, documented_customers
 from assets.mail import MARKETERS_TABLES
-from assets.training import CHURN, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
+from assets.training import CHURN, CONTENT_RECOMMENDATIONS, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
 from models.recommend.shelves import SLOTS
 
 CONTRACT = (
@@ -28,6 +28,10 @@ METHODS = {
     "churn": {"base_rate", "recency_rule", "bg_nbd_churn", "churn_model"},
     "send_time": {"population_curve", "most_frequent_hour", "best_hour_90d", "send_time"},
     "recommendations": {"popular", "buy_again", "item_neighbours", "als", "ease", "blend", "ranker"},
+    "content_recommendations": {
+        *("popular_contents", "topic_match", "product_interests", "title_likeness", "read_together"),
+        *("ease", "content_ranker"),
+    },
     "category_propensity": {"category_rate", "last_category", "affinity_rule", "category_propensity"},
     "offer_response": {"pooled", "discount_share", "t_learner", "x_learner", "dr_learner", "offer_response"},
 }
@@ -36,6 +40,7 @@ METRIC = {
     "churn": "log_loss",
     "send_time": "log_loss",
     "recommendations": "ndcg_10",
+    "content_recommendations": "ndcg_5",
     "category_propensity": "log_loss",
     "offer_response": "rank_gain",
 }
@@ -148,6 +153,25 @@ def test_mails_go_out_on_the_day_and_never_in_local_quiet_hours(sends: pl.DataFr
     assert local["clock"].dt.time().is_between(time(7), time(21), closed="left").all()
 
 
+def test_articles_are_unread_and_have_come_out(shop: Shop, sends: pl.DataFrame) -> None:
+    scores = pl.read_parquet(shop.home.scores(DAY) / "score_contents.parquet")
+    reads = pl.read_parquet(shop.home.features(DAY) / "feat_content_reads.parquet")
+    shown = (
+        sends.select("customer_id", "message_id", content_id="content_ids").explode("content_id").drop_nulls()
+    )
+    assert shown.height > 50
+    assert shown.join(reads, on=["customer_id", "content_id"], how="semi").is_empty()
+    best = scores.filter(pl.col("rank") == 1)
+    assert shown.join(best, on=["customer_id", "content_id"], how="semi").height == shown.height
+    contents = landed(shop, "contents")
+    out = contents.filter(
+        pl.col("published_at") < DAY,
+        pl.col("starts_at").is_null() | (pl.col("starts_at") >= DAY + timedelta(days=1)),
+    )
+    assert out.height < contents.height
+    assert scores.join(out, on="content_id", how="anti").is_empty()
+
+
 def test_only_who_consented_by_then_and_has_not_left_is_mailed(shop: Shop, sends: pl.DataFrame) -> None:
     said = landed(shop, "consents").filter(
         (pl.col("purpose") == "email_marketing") & (pl.col("occurred_at") < DAY)
@@ -186,7 +210,7 @@ def test_probabilities_are_probabilities(sends: pl.DataFrame) -> None:
 
 def test_the_models_named_in_the_plan_are_those_of_its_week(plan: pl.DataFrame) -> None:
     (named,) = plan["model_versions"].unique()
-    asked = (LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS)
+    asked = (LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, CONTENT_RECOMMENDATIONS)
     assert sorted(json.loads(named).values()) == sorted(f"{question}@w{WEEK}" for question in asked)
 
 

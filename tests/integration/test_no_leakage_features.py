@@ -31,6 +31,7 @@ CONSTANT = {
     ("label_offers", "message_key"): "one campaign draws its offers by lot",
     ("label_offers", "is_redeemed"): "nobody uses an offer's coupon",
     ("label_offers", "horizon_days"): "one window",
+    ("label_contents", "n_views"): "nobody views a content twice in a month",
     ("feat_interactions", "n_season_purchases"): "the world is younger than a year",
     ("feat_product", "season_buyers"): "the world is younger than a year",
     ("label_customer", "horizon_days"): "a setting of the run",

@@ -186,10 +186,6 @@ def world(n: int, *, seed: int = 1, day: date = DAY, n_products: int = 40) -> Pl
                 "lift": [2.0] * n_products,
             }
         ),
-        "feat_content_match": pl.DataFrame(
-            {"customer_id": ids[::2], "content_id": ["a1"] * len(ids[::2]), "rank": [1] * len(ids[::2])},
-            schema=dict(empty_frame("feat_content_match").schema),
-        ),
         "score_value": pl.DataFrame(
             {
                 "customer_id": ids,
@@ -212,6 +208,9 @@ def world(n: int, *, seed: int = 1, day: date = DAY, n_products: int = 40) -> Pl
             }
         ),
         "score_recommendations": recommendations,
+        "score_contents": pl.DataFrame({"customer_id": ids[::2]}).with_columns(
+            content_id=pl.lit("a1"), rank=1, source=pl.lit("read_topics"), model_version=pl.lit("9")
+        ),
         "response": response,
         "personal": pl.DataFrame(
             {"customer_id": ids, "has_first_name": rng.random(n) > 0.3, "has_city": rng.random(n) > 0.5}

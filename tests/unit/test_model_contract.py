@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import content_tables
 import numpy as np
 import polars as pl
 import pytest
@@ -22,7 +23,8 @@ from repurchase_tables import repurchases
 from shelf_tables import Shelves, products
 from test_model_recommend import EARLIER, RECOMMENDERS, missing_purchases, two_tastes
 
-from models import churn, lookalikes, propensity, replenishment, send_time, value
+from models import churn, contents, lookalikes, propensity, replenishment, send_time, value
+from models.lessons import contents as read_next
 from models.lessons import hours, offers
 from models.lessons import products as recommended
 from models.lessons.propensity import propensity_frame
@@ -191,7 +193,7 @@ class Recommends:
     """A recommender as the registry keeps it: fitted on `label_purchases` after an earlier date, served at a newer one."""
 
     recommender: Any
-    served: ServedRecommender | None = None
+    served: Any = None
 
     def __post_init__(self) -> None:
         self.served = self._serving(self.recommender)
@@ -209,6 +211,25 @@ class Recommends:
     @staticmethod
     def _serving(recommender: Any) -> ServedRecommender:
         return ServedRecommender(recommender, two_tastes().products, two_tastes().pairs)
+
+
+class RecommendsContents(Recommends):
+    """The same of contents: fitted on `label_contents`."""
+
+    def fit(self, frame: pl.DataFrame) -> RecommendsContents:
+        require(frame, ("customer_id", "content_id", "as_of"), self.name)
+        earlier = content_tables.two_tastes(content_tables.EARLIER)
+        self.served = self._serving(self.recommender.fit([earlier], frame))
+        return self
+
+    @staticmethod
+    def _serving(recommender: Any) -> contents.ServedContents:
+        return contents.ServedContents(recommender, content_tables.two_tastes().contents)
+
+
+def _five(asked: pl.DataFrame) -> pl.DataFrame:
+    """Five ranks for every customer who is asked about."""
+    return _lists(asked).filter(pl.col("rank") <= 5)
 
 
 def _lists(asked: pl.DataFrame) -> pl.DataFrame:
@@ -295,6 +316,23 @@ CASES += [
         learns=recommender.name == "ranker",
     )
     for recommender in RECOMMENDERS
+]
+
+CASES += [
+    Case(
+        name,
+        lambda make=make: RecommendsContents(make()),
+        content_tables.next_reads,
+        lambda: content_tables.two_tastes().reads,
+        ("customer_id", "rank"),
+        "content_id",
+        question="content_recommendations",
+        taught=("customer_id", "content_id", "as_of"),
+        answers=_five,
+        is_alone=False,
+        learns=name == "content_ranker",
+    )
+    for name, make in read_next.METHODS.items()
 ]
 
 every_model = pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)

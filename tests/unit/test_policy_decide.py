@@ -1,5 +1,6 @@
 """What must hold for every plan, whoever the customers are."""
 
+import json
 import time as clock
 from dataclasses import fields, replace
 from datetime import date, datetime, time, timedelta
@@ -135,7 +136,7 @@ def test_expected_margin_can_be_recomputed_from_the_row() -> None:
 
 def test_without_any_history_everyone_with_products_is_mailed() -> None:
     inputs = eligible_world(400)
-    blank = ("response", "feat_message_history", "feat_variant_history", "triggers", "feat_content_match")
+    blank = ("response", "feat_message_history", "feat_variant_history", "triggers", "score_contents")
     no_history = {name: empty_frame(name) for name in blank}
     all_in_stock = inputs.feat_product.with_columns(is_available=True, is_sensitive=False)
     plan = decide(replace(inputs, **no_history, feat_product=all_in_stock), PolicyConfig(DAY))
@@ -145,6 +146,18 @@ def test_without_any_history_everyone_with_products_is_mailed() -> None:
     sends = plan.filter(action="send")
     assert sends["p_open"].is_null().all() and sends["unsubscribe_risk"].is_null().all()
     assert sends["p_purchase"].is_not_null().all()
+
+
+def test_an_article_is_explained_by_its_own_source_and_only_where_it_is_shown() -> None:
+    inputs = eligible_world(400)
+    plan = decide(inputs, PolicyConfig(DAY)).filter(action="send")
+    says = pl.col("explanation").str.contains("a topic they have read about")
+    assert plan.select((says == (pl.col("content_ids").list.len() > 0)).all()).item()
+    assert 0 < plan.filter(says).height < plan.height
+    popular = inputs.score_contents.with_columns(source=pl.lit("popular"))
+    plan = decide(replace(inputs, score_contents=popular), PolicyConfig(DAY)).filter(action="send")
+    assert not plan["explanation"].str.contains("have read").any()
+    assert plan["explanation"].str.contains("what is read most").any()
 
 
 def test_no_customers_no_rows() -> None:
@@ -232,7 +245,13 @@ def test_missing_columns_and_repeated_keys_are_named() -> None:
 
 def test_versions_name_rules_settings_and_models() -> None:
     row = decide(eligible_world(5), PolicyConfig(DAY)).row(0, named=True)
-    assert row["model_versions"] == '{"churn": "4", "recommendations": "7", "send_time": "5", "value": "3"}'
+    assert json.loads(row["model_versions"]) == {
+        "churn": "4",
+        "contents": "9",
+        "recommendations": "7",
+        "send_time": "5",
+        "value": "3",
+    }
     assert PolicyConfig(DAY).version == PolicyConfig(DAY + timedelta(days=1)).version
     assert PolicyConfig(DAY, control_share=0.1).version != PolicyConfig(DAY).version
 

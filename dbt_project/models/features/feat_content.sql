@@ -16,6 +16,30 @@ site_events as (
 
 ),
 
+products as (
+
+    select * from {{ ref('dim_products') }}
+
+),
+
+shelves as (
+
+    select lower(category) as topic, is_sensitive from products
+    union all
+    select lower(subcategory) as topic, is_sensitive from products
+
+),
+
+sensitive_topics as (
+
+    select topic
+    from shelves
+    where topic is not null
+    group by topic
+    having 2 * count(*) filter (where is_sensitive) > count(*)
+
+),
+
 views as (
 
     select
@@ -39,9 +63,11 @@ select
     contents.topics,
     contents.url,
     contents.published_at,
+    contents.starts_at,
     cast(coalesce(views.views_30d, 0) as integer) as views_30d,
     coalesce(contents.published_at < dates.as_of, true)
-        and coalesce(contents.starts_at >= dates.as_of, true) as is_available
+        and coalesce(contents.starts_at >= {{ days_after('dates.as_of', 1) }}, true) as is_available,
+    coalesce(list_has_any(contents.topics, (select list(topic order by topic) from sensitive_topics)), false) as is_sensitive
 from contents
 cross join dates
 left join views on contents.content_id = views.content_id and dates.as_of = views.as_of

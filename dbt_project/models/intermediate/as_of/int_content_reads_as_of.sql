@@ -33,9 +33,13 @@ select
     customer_id,
     as_of,
     content_id,
+    cast(sum(n_views) as integer) as n_views,
     max(last_viewed_at) as last_viewed_at,
     {{ stable_sum(
         'least(n_views, ' ~ var('max_views_per_day') ~ ') * ' ~ decay('(as_of - read_date)', var('view_half_life_days'))
-    ) }} as read_weight
+    ) }} as read_weight,
+    {{ stable_sum(
+        'least(n_views, ' ~ var('max_views_per_day') ~ ') * ' ~ decay('(as_of - read_date)', var('slow_half_life_days'))
+    ) }} as slow_read_weight
 from days
 group by customer_id, as_of, content_id
