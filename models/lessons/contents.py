@@ -89,7 +89,7 @@ def learn_contents(
         lambda method: ServedContents(METHODS[method]().fit(earlier, labels), now.contents),
     )
     readers = now.reads.select("customer_id").unique().sort("customer_id")
-    some = now.reads.join(sample_rows(readers, N_EXPLAINED_ROWS), on="customer_id", how="semi")
+    lists = fitted[verdict.winner].recommender.predict(now, sample_rows(readers, N_EXPLAINED_ROWS))
     return Lesson(
         verdict,
         answers,
@@ -102,7 +102,7 @@ def learn_contents(
             "features": Reference.of(
                 reading_of(now.reads), reading_of(earlier[-1].reads if earlier else now.reads.clear())
             ),
-            "scores": Reference.of(fitted[verdict.winner].predict(some).select("source")),
+            "scores": Reference.of(lists.select("source")),
         },
     )
 

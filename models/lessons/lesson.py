@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ from models.evaluation.importance import contribution_table
 from models.evaluation.plots import comparison_plot, contributions_plot, importance_plot
 from models.model import Explanation, Model
 
+Fitted = TypeVar("Fitted", bound=Model)
 N_EXAMPLE_ROWS = 5
 N_IMPORTANCE_ROWS, N_EXPLAINED_ROWS = 2000, 1000
 
@@ -105,9 +106,9 @@ def decide_and_fit(
     outcome: NDArray[np.float64],
     criterion: Criterion,
     champion: str | None,
-    fit: Callable[[str], Model],
+    fit: Callable[[str], Fitted],
     groups: NDArray[np.int64] | None = None,
-) -> tuple[Verdict, dict[str, Model]]:
+) -> tuple[Verdict, dict[str, Fitted]]:
     """The verdict, and the winner and runner-up fitted on everything by `fit(method)`.
 
     `groups` names holdout rows that belong together, such as the mails of one customer.

@@ -101,19 +101,20 @@ def learn_recommendations(
         drawn, counted = importance_files(importance, best.name, CRITERION)
         figures, tables = {**figures, **drawn}, {**tables, **counted}
     for model in fitted.values():
-        if isinstance(model, ServedRecommender) and isinstance(model.recommender, Ranker):
+        if isinstance(model.recommender, Ranker):
             asked = sample_rows(pl.DataFrame({"customer_id": now.everybody}), N_EXPLAINED_CUSTOMERS)
             explanation = explained(model.recommender, now, asked, N_EXPLAINED_ROWS)
             drawn, counted = contribution_files(explanation, model.name)
             figures, tables = {**figures, **drawn}, {**tables, **counted}
     example = anonymous(now.interactions.sort("customer_id", "product_id").head(N_EXAMPLE_INTERACTIONS))
-    winner = fitted[verdict.winner]
+    customers = sample_rows(pl.DataFrame({"customer_id": now.everybody}), N_EXPLAINED_ROWS)
+    shown = fitted[verdict.winner].recommender.predict(now, customers)
     references = {
         "features": Reference.of(
             activity_of(now.interactions),
             activity_of(earlier[-1].interactions if earlier else now.interactions.clear()),
         ),
-        "scores": Reference.of(sources_of(winner.predict(_some_customers(now.interactions)))),
+        "scores": Reference.of(sources_of(shown)),
     }
     return Lesson(
         verdict,
@@ -142,12 +143,6 @@ def activity_of(interactions: pl.DataFrame) -> pl.DataFrame:
 def sources_of(scores: pl.DataFrame) -> pl.DataFrame:
     """Where the first ten products of each list come from: what drift is looked for in."""
     return scores.filter(pl.col("rank") <= 10).select("source")
-
-
-def _some_customers(interactions: pl.DataFrame) -> pl.DataFrame:
-    """The interactions of a sample of the customers."""
-    customers = interactions.select("customer_id").unique().sort("customer_id")
-    return interactions.join(sample_rows(customers, N_EXPLAINED_ROWS), on="customer_id", how="semi")
 
 
 def _training_data(snapshots: Sequence[Snapshot], labels: pl.DataFrame) -> pl.DataFrame:

@@ -293,7 +293,21 @@ def test_the_lesson_elects_what_reads_best_on_the_holdout_and_explains_itself() 
         answer["customer_id"].unique().sort().to_list()
         == lesson.example["customer_id"].unique().sort().to_list()
     )
-    assert not {"c00", "c01"} & {str(value) for value in pickle.dumps(served).split(b"c0")}
+    assert b"c00" not in pickle.dumps(served)
+
+
+def test_the_day_of_training_has_not_drifted_though_readers_buy_too() -> None:
+    """Everybody has a product of the topic he does not read on: most of what he is shown comes from it."""
+    bought = [(customer(n), ("mat", "shoe")[n % 2], 2.0) for n in range(N_CUSTOMERS)]
+    days = [EARLIER, AS_OF]
+    snapshots = [replace(two_tastes(day), interactions=interactions(bought, day)) for day in days]
+    lesson = learn_contents(snapshots, next_reads(), 30, "topic_match")
+    lists = asked("topic_match", snapshots[-1], *EVERYBODY["customer_id"])
+    assert lesson.verdict.winner == "topic_match"
+    assert (lists["source"] == "product_interests").mean() > 0.5
+    assert set(lesson.references["scores"].compare(lists.select("source"))["state"]) == {"stable"}
+    strangers = lists.select(source=pl.lit("popular"))
+    assert set(lesson.references["scores"].compare(strangers)["state"]) == {"alarm"}
 
 
 def test_a_shop_without_contents_learns_nothing_and_fails_nowhere() -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from scipy.sparse import csr_matrix
 
-from models.lessons.products import CRITERION, learn_recommendations
+from models.lessons import products as products_lesson
+from models.lessons.products import CRITERION, learn_recommendations, sources_of
 from models.model import MissingFeatureError, NotFittedError
 from models.recommend import (
     Als,
@@ -726,3 +727,24 @@ def test_a_lesson_shows_what_the_order_rests_on_and_learns_as_the_ranker_alone_d
         alone.predict(snapshots[-1], customers),
         check_exact=True,
     )
+
+
+def test_the_day_of_training_has_not_drifted_though_a_sample_of_its_customers_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two customers share one product each, and each is shown what the other has: known only to who looks at both."""
+    monkeypatch.setattr(products_lesson, "N_EXPLAINED_ROWS", 30)
+    bought = [
+        (f"c{pair:02d}{side}", product, 5.0)
+        for pair in range(40)
+        for side in "ab"
+        for product in (f"p{pair:02d}", *(f"p{pair:02d}{side}{number}" for number in range(5)))
+    ]
+    ids = sorted({product for _, product, _ in bought})
+    now = Snapshot(AS_OF, make_interactions(bought), make_products(ids), make_pairs([]))
+    lesson = learn_recommendations([now], missing_purchases(AS_OF).clear(), 30, None)
+    served = lesson.winner
+    assert isinstance(served, ServedRecommender)
+    everybody = sources_of(served.recommender.predict(now, pl.DataFrame({"customer_id": now.everybody})))
+    assert set(everybody["source"]) == {"buy_again", "similar"}
+    assert set(lesson.references["scores"].compare(everybody)["state"]) == {"stable"}
