@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.contents.retrieval import PERSONAL, RETRIEVERS, Block
 from models.contents.snapshot import ContentSnapshot, readers
 from models.recommend.blocks import top_mask
+from models.recommend.slots import TIE_BREAK
 
 KINDS = ("article", "video", "podcast", "webinar", "event")
 SCORES = tuple(f"{retriever}_score" for retriever in RETRIEVERS)
@@ -38,7 +39,8 @@ def candidate_features(
 ) -> pl.DataFrame:
     """customer, product (codes of customer and content) and FEATURES of what the retrievers put forward.
 
-    Candidates are the `n_each` best open contents of every retriever, of customers who have read or touched anything.
+    Candidates are the `n_each` best open contents of every retriever, of customers who have read or touched anything; of
+    equals the better read, then the smaller content_id.
     Shares are parts of all his reads' or products' weight; `customer_kind_share` is that of his reads which are of the
     content's kind. Days before publication are not known, as what is not published is no candidate.
     """
@@ -71,8 +73,9 @@ _NOBODY = Block(
 def _block(block: Block, n_each: int) -> pl.DataFrame:
     is_known = (block.read_total > 0) | (block.product_total > 0)
     put_forward = np.zeros(block.is_open.shape, dtype=np.bool_)
+    favour = np.where(block.is_open, 1 + TIE_BREAK * block.scores["popular"], 0.0)
     for table in block.scores.values():
-        put_forward |= top_mask(np.where(block.is_open, table, 0.0), n_each)
+        put_forward |= top_mask(table * favour, n_each)
     row, content = np.nonzero(put_forward & is_known[:, None])
     columns: dict[str, NDArray[np.generic]] = {"customer": block.rows[row], "product": content}
     for name, table in block.scores.items():

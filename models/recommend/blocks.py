@@ -19,13 +19,18 @@ def row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
 
 
 def top_mask(scores: Scores, k: int) -> NDArray[np.bool_]:
-    """True at each row's k largest positive scores; equal scores at the edge are all in."""
+    """True at each row's k largest positive scores; of equal ones at the edge those of the smaller columns."""
     if k == 0 or scores.size == 0:
         return np.zeros(scores.shape, dtype=bool)
     if k >= scores.shape[1]:
         return scores > 0
     edge = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k]
     mask: NDArray[np.bool_] = (scores >= edge[:, None]) & (scores > 0)
+    crowded = np.flatnonzero(np.count_nonzero(mask, axis=1) > k)
+    at_edge = mask[crowded] & (scores[crowded] == edge[crowded, None])
+    surplus = np.count_nonzero(mask[crowded], axis=1) - k
+    room = np.count_nonzero(at_edge, axis=1) - surplus
+    mask[crowded] &= ~at_edge | (np.cumsum(at_edge, axis=1, dtype=np.int32) <= room[:, None])
     return mask
 
 

@@ -36,7 +36,9 @@ from models.contents import (
     content_snapshots,
     evaluate_contents,
 )
+from models.contents.features import candidate_features
 from models.contents.ranker import ContentRankerParams
+from models.contents.retrieval import ContentRetrieval
 from models.lessons.contents import METHODS, learn_contents
 from models.model import MissingFeatureError, NotFittedError
 from models.recommend.ordering import OrderingParams
@@ -211,6 +213,22 @@ def test_an_empty_question_and_a_shop_without_contents_have_empty_answers(method
     none = replace(two_tastes(), contents=contents([]), reads=reads([]))
     answer = asked(method, none, "c00", "shopper")
     assert answer.is_empty() and answer.schema == schema
+
+
+def test_of_a_thousand_contents_on_one_topic_the_best_read_are_put_forward_and_no_more() -> None:
+    texts = [{"content_id": f"a{n:03d}", "topics": ["running"], "views_30d": 1 + n // 5} for n in range(1000)]
+    snapshot = ContentSnapshot(
+        AS_OF,
+        reads([("ann", "a000", 3.0)]),
+        contents(texts),
+        interactions([("bob", "shoe", 2.0)]),
+        products([("shoe", "Shoe", "Running")]),
+    )
+    asked_of = pl.Series("customer_id", ["ann", "bob"])
+    found = candidate_features(ContentRetrieval(snapshot).blocks(asked_of), snapshot, asked_of, n_each=8)
+    best = [990, 991, 992, 995, 996, 997, 998, 999]
+    assert found["customer"].to_list() == [0] * 8 + [1] * 8
+    assert found["product"].to_list() == best * 2
 
 
 def test_with_too_few_readers_the_topic_rule_answers() -> None:

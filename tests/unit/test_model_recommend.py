@@ -461,14 +461,16 @@ def test_ease_is_the_closed_form_solution() -> None:
 @given(
     st.lists(st.lists(st.integers(0, 5), min_size=6, max_size=6), min_size=1, max_size=5), st.integers(0, 7)
 )
-def test_the_best_cells_are_positive_and_no_better_one_is_left_out(rows: list[list[int]], k: int) -> None:
+def test_the_best_cells_are_positive_and_the_first_of_equals(rows: list[list[int]], k: int) -> None:
     scores = np.array(rows, dtype=np.float64)
     mask = top_mask(scores, k)
     for row, chosen in zip(scores, mask, strict=True):
         assert (row[chosen] > 0).all()
-        assert chosen.sum() >= min(k, (row > 0).sum())
+        assert chosen.sum() == min(k, (row > 0).sum())
         if chosen.any() and (~chosen).any() and k:
             assert row[~chosen].max() <= row[chosen].min()
+            edge = np.flatnonzero(row == row[chosen].min())
+            assert (np.diff(chosen[edge].astype(int)) <= 0).all()
 
 
 @settings(max_examples=25, deadline=None)
