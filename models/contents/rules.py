@@ -15,6 +15,7 @@ from models.contents.snapshot import UNREAD, ContentSnapshot
 from models.recommend.blocks import top_mask
 from models.recommend.popular import NO_CANDIDATES
 from models.recommend.slots import TIE_BREAK, SlotRules, fill_slots
+from models.recommend.snapshot import CUSTOMERS_AT_ONCE
 
 SOURCES: Mapping[str, str] = MappingProxyType(
     {
@@ -45,15 +46,17 @@ class ContentRule:
     def predict(self, snapshot: ContentSnapshot, customers: pl.DataFrame) -> pl.DataFrame:
         """As `ContentRecommender.predict`."""
         ids = customers["customer_id"]
-        found = [pl.DataFrame(schema=NO_CANDIDATES)]
-        if self.retrievers:
-            found += self._scored(ContentRetrieval(snapshot), ids)
-        return as_contents(fill_slots(pl.concat(found), snapshot.items, ids, self.slots))
+        retrieval = ContentRetrieval(snapshot) if self.retrievers else None
+        parts = []
+        for start in range(0, max(len(ids), 1), CUSTOMERS_AT_ONCE):
+            asked = ids[start : start + CUSTOMERS_AT_ONCE]
+            parts.append(fill_slots(self._scored(retrieval, asked), snapshot.items, asked, self.slots))
+        return as_contents(pl.concat(parts).sort("customer_id", "rank"))
 
-    def _scored(self, retrieval: ContentRetrieval, customers: pl.Series) -> list[pl.DataFrame]:
-        names = pl.Series([SOURCES[retriever] for retriever in self.retrievers])
-        frames = []
-        for block in retrieval.blocks(customers):
+    def _scored(self, retrieval: ContentRetrieval | None, customers: pl.Series) -> pl.DataFrame:
+        names = pl.Series([SOURCES[retriever] for retriever in self.retrievers], dtype=pl.String)
+        frames = [pl.DataFrame(schema=NO_CANDIDATES)]
+        for block in retrieval.blocks(customers) if retrieval else ():
             parts = np.stack([block.scores[retriever] for retriever in self.retrievers])
             total = parts.sum(axis=0) * (1 + TIE_BREAK * block.scores["popular"])
             row, content = np.nonzero(top_mask(np.where(block.is_open, total, 0.0), self.slots.n))
@@ -67,7 +70,7 @@ class ContentRule:
                     }
                 )
             )
-        return frames
+        return pl.concat(frames)
 
 
 def as_contents(slots: pl.DataFrame) -> pl.DataFrame:

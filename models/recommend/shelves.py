@@ -12,9 +12,8 @@ from typing import Any
 import polars as pl
 
 from models.recommend.candidates import pair_matrix
-from models.recommend.snapshot import Snapshot, sparse
+from models.recommend.snapshot import CUSTOMERS_AT_ONCE, Snapshot, sparse
 
-CUSTOMERS_AT_ONCE = 10_000
 SLOTS = ("for_you", "bought_together", "completes_the_look", "recently_viewed", "buy_again")
 COLUMNS = ("customer_id", "slot", "rank", "product_id", "score")
 

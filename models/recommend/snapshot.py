@@ -53,6 +53,9 @@ PAIR_COLUMNS = ("product_id", "other_product_id", "as_of", "n_orders_together", 
 KEPT_SNAPSHOTS = 3
 """Of how many snapshots what is worked out once is kept, for the next method that asks for it."""
 
+CUSTOMERS_AT_ONCE = 10_000
+"""How many customers' lists are made at a time, whatever their number: a ranker keeps as many customers' candidates."""
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:

@@ -5,6 +5,7 @@ import warnings
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
+from typing import Any
 
 import polars as pl
 import pytest
@@ -35,6 +36,7 @@ from models.contents import (
     ServedContents,
     content_snapshots,
     evaluate_contents,
+    rules,
 )
 from models.contents.features import candidate_features
 from models.contents.ranker import ContentRankerParams
@@ -42,6 +44,7 @@ from models.contents.retrieval import ContentRetrieval
 from models.lessons.contents import METHODS, learn_contents
 from models.model import MissingFeatureError, NotFittedError
 from models.recommend.ordering import OrderingParams
+from models.recommend.slots import fill_slots
 
 RANKER = ContentRanker(
     params=ContentRankerParams(ordering=OrderingParams(n_rounds=20, min_child_weight=0.1), min_lists=10)
@@ -181,6 +184,22 @@ def test_of_whom_nothing_is_known_gets_what_is_read_most(method: str) -> None:
 def test_a_customers_list_does_not_depend_on_who_else_is_asked(method: str) -> None:
     together = asked(method, two_tastes(), "c00", "c01", "c02", "nobody")
     assert_frame_equal(together.filter(pl.col("customer_id") == "c02"), asked(method, two_tastes(), "c02"))
+
+
+@pytest.mark.parametrize("method", RULES)
+def test_a_rule_answers_many_customers_a_few_at_a_time(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = asked(method, two_tastes(), *EVERYBODY["customer_id"], "nobody")
+    sizes = []
+
+    def fill(scored: pl.DataFrame, items: Any, few: pl.Series, slots: Any) -> pl.DataFrame:
+        sizes.append(len(few))
+        return fill_slots(scored, items, few, slots)
+
+    monkeypatch.setattr(rules, "CUSTOMERS_AT_ONCE", 10)
+    monkeypatch.setattr(rules, "fill_slots", fill)
+    few = asked(method, two_tastes(), "nobody", *EVERYBODY["customer_id"].reverse())
+    assert sizes == [10, 10, 10, 3]
+    assert_frame_equal(few, together, check_exact=True)
 
 
 @every_method
