@@ -179,7 +179,7 @@ def score_customers(
     Returns customer_id, category, subcategory (null for the category as a whole), p_purchase_14d, basis, sorted.
     """
     parts = [
-        model.predict(shelf_frame(part, interactions, products))
+        model.predict(shelf_frame(part, interactions.join(part, on="customer_id", how="semi"), products))
         for part in _parts(customers.sort("customer_id"))
     ]
     is_subcategory = pl.col("level") == SUBCATEGORY

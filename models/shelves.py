@@ -94,6 +94,7 @@ PRODUCT_COLUMNS = (
     "views_30d",
     "median_repurchase_days",
     "is_consumable",
+    "is_sensitive",
 )
 PRIOR_WEIGHT = 1.0
 """A customer's share of a shelf is drawn to the shelf's popularity as if he had bought one product more."""
@@ -118,7 +119,7 @@ def shelf_frame(
     Args:
         customers: feat_customer, one or more snapshots.
         interactions: feat_interactions of the same snapshots.
-        products: feat_product of the same snapshots; products without a category are on no shelf.
+        products: feat_product of the same snapshots; without a category, or sensitive, they are on no shelf.
         limits: how many shelves everyone is asked about.
 
     Returns: KEYS, SHELF, the rest of CUSTOMER_COLUMNS, OWN, POPULARITY, `prior_share`: the customer's share of the
@@ -128,7 +129,9 @@ def shelf_frame(
     require(interactions, INTERACTION_COLUMNS, "shelves")
     require(products, PRODUCT_COLUMNS, "shelves")
     limits = limits or ShelfLimits()
-    placed = products.select(PRODUCT_COLUMNS).filter(pl.col("category").is_not_null())
+    placed = products.select(PRODUCT_COLUMNS).filter(
+        pl.col("category").is_not_null(), ~pl.col("is_sensitive").fill_null(False)
+    )
     shelves = pl.concat(
         [
             _popularity(_at_level(placed, level)).filter(pl.col("rank") <= asked)

@@ -27,6 +27,7 @@ def products(as_of: date) -> pl.DataFrame:
             "views_30d": [200] * N_PRODUCTS,
             "median_repurchase_days": pl.Series([None] * N_PRODUCTS, dtype=pl.Float64),
             "is_consumable": [False] * N_PRODUCTS,
+            "is_sensitive": [False] * N_PRODUCTS,
         },
         schema_overrides={"buyers_30d": pl.Int32, "buyers_90d": pl.Int32, "views_30d": pl.Int32},
     )

@@ -201,3 +201,36 @@ def test_the_day_of_training_has_not_drifted_but_a_day_of_strangers_has(
     assert set(features.compare(customers)["state"]) == {"stable"}
     assert set(answers.compare(chances_of(scores))["state"]) == {"stable"}
     assert "alarm" in set(answers.compare(chances_of(strangers))["state"])
+
+
+def test_customers_are_answered_part_by_part_from_what_they_did_themselves(
+    shop: Shelves, frame: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, customers = AffinityRule().fit(frame), shop.customers(NOW).head(50)
+    whole = score_customers(model, customers, shop.interactions(NOW), products(NOW))
+    read = []
+
+    def shelves(part: pl.DataFrame, own: pl.DataFrame, goods: pl.DataFrame) -> pl.DataFrame:
+        assert own.join(part, on="customer_id", how="anti").is_empty()
+        read.append(own)
+        return shelf_frame(part, own, goods)
+
+    monkeypatch.setattr(propensity, "CUSTOMERS_PER_PART", 20)
+    monkeypatch.setattr(propensity, "shelf_frame", shelves)
+    parts = score_customers(model, customers.reverse(), shop.interactions(NOW), products(NOW))
+    assert_frame_equal(parts, whole, check_exact=True)
+    own = shop.interactions(NOW).join(customers, on="customer_id", how="semi")
+    assert len(read) == 3 and pl.concat(read).height == own.height
+
+
+def test_sensitive_products_are_on_no_shelf_and_teach_nothing(shop: Shelves) -> None:
+    """All of Toys, and one product of Garden."""
+    is_sensitive = (pl.col("category") == "Toys") | (pl.col("product_id") == "p00")
+    marked = products(NOW).with_columns(is_sensitive=is_sensitive)
+    customers, seen = shop.customers(NOW), shop.interactions(NOW)
+    frame = shelf_frame(customers, seen, marked)
+    assert set(frame["category"]) == {"Garden", "Home"}
+    hidden = marked.filter("is_sensitive")
+    never = seen.join(hidden, on="product_id", how="anti")
+    assert never.height < seen.height
+    assert_frame_equal(frame, shelf_frame(customers, never, marked.filter(~pl.col("is_sensitive"))))
