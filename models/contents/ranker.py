@@ -16,18 +16,21 @@ from models.contents.retrieval import PERSONAL, ContentRetrieval
 from models.contents.rules import SOURCES, TOPIC_MATCH, as_contents
 from models.contents.snapshot import UNREAD, ContentSnapshot
 from models.model import NotFittedError
+from models.recommend.candidates import BATCH_CUSTOMERS
+from models.recommend.lists import LabelledLists, Sampling, drawn_lists, joined
 from models.recommend.ordering import Ordering, OrderingParams
 from models.recommend.slots import POPULAR, SlotRules, fill_slots
-
-BATCH_CUSTOMERS = 2000
 
 
 @dataclass(frozen=True)
 class ContentRankerParams:
-    """n_each: contents a retriever may put forward per customer. min_lists: with fewer labelled lists the rule is asked."""
+    """n_each: contents a retriever may put forward per customer. min_lists: with fewer labelled lists the rule is asked.
+    sampling: what is learnt from.
+    """
 
     n_each: int = 40
     min_lists: int = 100
+    sampling: Sampling = field(default_factory=Sampling)
     ordering: OrderingParams = field(
         default_factory=lambda: OrderingParams(
             n_bags=1,
@@ -62,19 +65,14 @@ class ContentRanker:
 
     def fit(self, snapshots: Sequence[ContentSnapshot], labels: pl.DataFrame) -> Self:
         """Learn the order from each snapshot's candidates and the labels of its date."""
-        parts = [
-            self._training_part(snapshot, labels) for snapshot in sorted(snapshots, key=lambda s: s.as_of)
-        ]
-        lists = [
-            part.with_columns(snapshot=pl.lit(i, pl.Int64)) for i, part in enumerate(parts) if part.height
-        ]
-        rows = pl.concat(lists) if lists else pl.DataFrame()
-        self.n_lists = rows.select(pl.struct("snapshot", "customer").n_unique()).item() if lists else 0
+        parts = [self._lists(snapshot, labels) for snapshot in sorted(snapshots, key=lambda s: s.as_of)]
+        self.n_lists = sum(part.n_lists for part in parts)
         self.ordering = None
-        if self.n_lists >= self.params.min_lists:
-            numbers = rows.select(pl.struct("snapshot", "customer").rle_id()).to_series().to_numpy()
-            relevant = rows["relevant"].to_numpy()
-            self.ordering = Ordering.learn(_matrix(rows), relevant, numbers, self.params.ordering, FEATURES)
+        if self.n_lists >= max(self.params.min_lists, 1):
+            lists = joined(parts)
+            self.ordering = Ordering.learn(
+                lists.values, lists.relevant, lists.numbers, self.params.ordering, FEATURES
+            )
         return self
 
     def predict(self, snapshot: ContentSnapshot, customers: pl.DataFrame) -> pl.DataFrame:
@@ -99,23 +97,15 @@ class ContentRanker:
         )
         return as_contents(fill_slots(scored, snapshot.items, ids, self.slots))
 
-    def _training_part(self, snapshot: ContentSnapshot, labels: pl.DataFrame) -> pl.DataFrame:
-        """Candidates with features and `relevant`, of the customers who read one of their candidates."""
-        read = relevant_contents(snapshot, labels)
-        ids = read["customer_id"].unique().sort()
-        spine = pl.DataFrame({"customer_id": ids}).with_row_index("customer").cast({"customer": pl.Int64})
-        relevant = (
-            read.join(spine, on="customer_id", how="inner")
-            .join(snapshot.items.product_codes(), left_on="content_id", right_on="product_id", how="inner")
-            .select("customer", "product", relevant=pl.lit(1, pl.Int8))
-        )
-        blocks = ContentRetrieval(snapshot).blocks(ids)
-        return (
-            candidate_features(blocks, snapshot, ids, self.params.n_each)
-            .join(relevant, on=["customer", "product"], how="left", maintain_order="left")
-            .with_columns(pl.col("relevant").fill_null(0))
-            .filter(pl.col("relevant").max().over("customer") > 0)
-        )
+    def _lists(self, snapshot: ContentSnapshot, labels: pl.DataFrame) -> LabelledLists:
+        """The lists of the customers who read one of their candidates."""
+        read = relevant_contents(snapshot, labels).rename({"content_id": "product_id"})
+        retrieval = ContentRetrieval(snapshot)
+
+        def rows(ids: pl.Series) -> pl.DataFrame:
+            return candidate_features(retrieval.blocks(ids), snapshot, ids, self.params.n_each)
+
+        return drawn_lists(read, snapshot.items, rows, FEATURES, self.params.sampling)
 
 
 def _source() -> pl.Expr:

@@ -21,6 +21,9 @@ from models.recommend.similarity import NeighbourParams, off_diagonal, row_share
 from models.recommend.slots import TIE_BREAK, popularity
 from models.recommend.snapshot import KEPT_SNAPSHOTS, Snapshot, sparse
 
+BATCH_CUSTOMERS = 2000
+"""Of how many customers candidates, some hundred each, are held at a time."""
+
 
 @dataclass(frozen=True)
 class RetrievalParams:

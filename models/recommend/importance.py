@@ -39,11 +39,8 @@ def list_importance(
     ordering = ranker.ordering
     if ordering is None or asked.is_empty():
         return pl.DataFrame(schema=IMPORTANCE_SCHEMA)
-    spine = asked.with_row_index("customer").cast({"customer": pl.Int64})
-    relevant = (
-        bought.join(spine, on="customer_id")
-        .join(snapshot.product_codes(), on="product_id")
-        .select("customer", "product", is_bought=pl.lit(True))
+    relevant = snapshot.with_codes(bought, asked["customer_id"]).select(
+        "customer", "product", is_bought=pl.lit(True)
     )
     possible = np.bincount(relevant["customer"].to_numpy(), minlength=asked.height)
     rows = _candidates(ranker, snapshot, asked).join(

@@ -1,16 +1,16 @@
-"""What the ranker learns from: the candidates of a past snapshot, and which of them were bought."""
+"""What a ranker learns from: the candidates of a past snapshot, and which of them were right."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.recommend.candidates import RetrievalParams, retrieval
-from models.recommend.features import candidate_features, feature_matrix
+from models.recommend.candidates import BATCH_CUSTOMERS, RetrievalParams, retrieval
+from models.recommend.features import FEATURES, candidate_features
 from models.recommend.snapshot import Snapshot
 
 
@@ -18,7 +18,8 @@ from models.recommend.snapshot import Snapshot
 class Sampling:
     """Which candidates of a snapshot are learnt from: all that were bought, and as many others, drawn.
 
-    per_purchase: others per candidate bought. at_least: others, where there are so many. seed: of the draw.
+    per_purchase: others per candidate bought. at_least: others, where there are so many. seed: of the draw. Of contents the
+    same, by reads.
     """
 
     per_purchase: float = 5.0
@@ -32,7 +33,7 @@ class LabelledLists:
 
     Attributes:
         values: rows x FEATURES, float32, NaN: unknown.
-        relevant: per row, 1 if bought within the label window, else 0.
+        relevant: per row, 1 if bought (read) within the label window, else 0.
         numbers: per row, the number of its list, from 0.
     """
 
@@ -53,29 +54,48 @@ def labelled_lists(
 
     labels: `label_purchases`; those of the snapshot's date are read.
     """
-    bought = labels.filter(pl.col("as_of") == snapshot.as_of).select("customer_id", "product_id")
-    ids = bought["customer_id"].unique().sort()
-    spine = pl.DataFrame({"customer_id": ids}).with_row_index("customer").cast({"customer": pl.Int64})
-    relevant = (
-        bought.unique()
-        .join(spine, on="customer_id", how="inner")
-        .join(snapshot.product_codes(), on="product_id", how="inner")
-        .select("customer", "product", relevant=pl.lit(1, pl.Int8))
-    )
-    candidates = retrieval(snapshot, params).candidates(ids)
-    rows = (
-        candidate_features(candidates, snapshot, ids)
-        .join(relevant, on=["customer", "product"], how="left", maintain_order="left")
-        .with_columns(pl.col("relevant").fill_null(0))
-        .filter(pl.col("relevant").max().over("customer") > 0)
-    )
-    is_bought = rows["relevant"].to_numpy() > 0
-    n_bought = int(is_bought.sum())
-    kept = max(sampling.at_least, sampling.per_purchase * n_bought) / max(rows.height - n_bought, 1)
-    draws = np.random.default_rng([sampling.seed, snapshot.as_of.toordinal()]).random(rows.height)
-    rows = rows.filter(pl.Series(is_bought | (draws < kept)))
-    numbers = rows["customer"].rle_id().to_numpy()
-    return LabelledLists(feature_matrix(rows), rows["relevant"].to_numpy(), numbers.astype(np.uint32))
+    bought = labels.filter(pl.col("as_of") == snapshot.as_of).select("customer_id", "product_id").unique()
+    first_stage = retrieval(snapshot, params)
+
+    def rows(ids: pl.Series) -> pl.DataFrame:
+        return candidate_features(first_stage.candidates(ids), snapshot, ids)
+
+    return drawn_lists(bought, snapshot, rows, FEATURES, sampling)
+
+
+def drawn_lists(
+    relevant: pl.DataFrame,
+    snapshot: Snapshot,
+    candidates: Callable[[pl.Series], pl.DataFrame],
+    features: Sequence[str],
+    sampling: Sampling,
+) -> LabelledLists:
+    """The lists of the customers to whom one of their candidates was relevant, drawn from batch by batch.
+
+    relevant: customer_id, product_id, each pair once. candidates: ids -> customer (position in ids), product (code) and
+    `features` (Float32), the rows of a customer in one piece. A batch's part of `at_least` is its part of the customers.
+    """
+    draw = np.random.default_rng([sampling.seed, snapshot.as_of.toordinal()])
+    everybody = relevant["customer_id"].unique().sort()
+    parts = []
+    for start in range(0, max(len(everybody), 1), BATCH_CUSTOMERS):
+        ids = everybody[start : start + BATCH_CUSTOMERS]
+        hits = snapshot.with_codes(relevant, ids).select("customer", "product", relevant=pl.lit(1, pl.Int8))
+        rows = (
+            candidates(ids)
+            .join(hits, on=["customer", "product"], how="left", maintain_order="left")
+            .with_columns(pl.col("relevant").fill_null(0))
+            .filter(pl.col("relevant").max().over("customer") > 0)
+        )
+        is_hit = rows["relevant"].to_numpy() > 0
+        n_hits = int(is_hit.sum())
+        at_least = sampling.at_least * len(ids) / max(len(everybody), 1)
+        kept = max(at_least, sampling.per_purchase * n_hits) / max(rows.height - n_hits, 1)
+        rows = rows.filter(pl.Series(is_hit | (draw.random(rows.height) < kept)))
+        values = rows.select(pl.col(features).fill_null(float("nan"))).to_numpy()
+        numbers = rows["customer"].rle_id().to_numpy()
+        parts.append(LabelledLists(values, rows["relevant"].to_numpy(), numbers.astype(np.uint32)))
+    return joined(parts)
 
 
 def joined(parts: Sequence[LabelledLists]) -> LabelledLists:

@@ -9,14 +9,13 @@ import polars as pl
 
 from models.model import NotFittedError
 from models.recommend.blend import Blend
-from models.recommend.candidates import RetrievalParams, retrieval
+from models.recommend.candidates import BATCH_CUSTOMERS, RetrievalParams, retrieval
 from models.recommend.features import candidate_features, feature_matrix
 from models.recommend.lists import LabelledLists, Sampling, joined, labelled_lists
 from models.recommend.ordering import Ordering, OrderingParams
 from models.recommend.slots import SlotRules, fill_slots
 from models.recommend.snapshot import Snapshot
 
-BATCH_CUSTOMERS = 2000
 KEPT_BATCHES = 6
 DIVERSITY = 0.25
 """More variety for nothing: the most that cost no NDCG@10 on earlier windows of Online Retail II."""

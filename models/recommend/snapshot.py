@@ -112,11 +112,18 @@ class Snapshot:
 
     def coded(self, customers: pl.Series) -> pl.DataFrame:
         """Interactions of `customers` with Int64 `customer` (position in `customers`) and `product` codes."""
+        return self.with_codes(self.interactions, customers)
+
+    def with_codes(self, pairs: pl.DataFrame, customers: pl.Series) -> pl.DataFrame:
+        """Rows of `customers` and products of the catalogue with codes as in `coded`, sorted by them.
+
+        pairs: customer_id, product_id, and any other columns.
+        """
         spine = (
             pl.DataFrame({"customer_id": customers}).with_row_index("customer").cast({"customer": pl.Int64})
         )
         return (
-            self.interactions.join(spine, on="customer_id", how="inner")
+            pairs.join(spine, on="customer_id", how="inner")
             .join(self.product_codes(), on="product_id", how="inner")
             .sort("customer", "product")
         )

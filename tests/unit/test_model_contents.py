@@ -43,7 +43,8 @@ from models.contents.ranker import ContentRankerParams
 from models.contents.retrieval import ContentRetrieval
 from models.lessons.contents import METHODS, learn_contents
 from models.model import MissingFeatureError, NotFittedError
-from models.recommend.ordering import OrderingParams
+from models.recommend.lists import Sampling
+from models.recommend.ordering import Ordering, OrderingParams
 from models.recommend.slots import fill_slots
 
 RANKER = ContentRanker(
@@ -267,6 +268,21 @@ def test_the_same_training_gives_the_same_scores() -> None:
         fitted(RANKER.name).predict(two_tastes(), EVERYBODY),
         check_exact=True,
     )
+
+
+def test_it_learns_from_all_that_was_read_and_a_few_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt = []
+
+    def learn(values: Any, relevant: Any, *_: Any) -> None:
+        learnt.append((len(relevant), relevant.sum()))
+
+    monkeypatch.setattr(Ordering, "learn", learn)
+    for sampling in (Sampling(), Sampling(per_purchase=2, at_least=0)):
+        ranker = replace(RANKER, params=replace(RANKER.params, sampling=sampling))
+        assert ranker.fit([two_tastes(EARLIER)], next_reads()).n_lists == N_CUSTOMERS
+    (whole, read), (drawn, read_again) = learnt
+    assert read == read_again == N_CUSTOMERS
+    assert N_CUSTOMERS < drawn - read < 3 * N_CUSTOMERS < whole - read
 
 
 def test_frames_of_another_date_or_without_a_column_are_refused() -> None:

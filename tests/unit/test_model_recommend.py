@@ -30,14 +30,15 @@ from models.recommend import (
     evaluate_recommendations,
     snapshots_by_date,
 )
+from models.recommend import lists as lists_module
 from models.recommend.blocks import top_mask
-from models.recommend.candidates import RetrievalParams
+from models.recommend.candidates import RetrievalParams, retrieval
 from models.recommend.content import likeness, term_vectors
 from models.recommend.diversity import less_alike, list_diversity
 from models.recommend.ease import EaseParams, item_weights
-from models.recommend.features import FEATURES
+from models.recommend.features import FEATURES, candidate_features
 from models.recommend.importance import explained, list_importance
-from models.recommend.lists import Sampling, joined, labelled_lists
+from models.recommend.lists import Sampling, drawn_lists, joined, labelled_lists
 from models.recommend.ordering import OrderingParams
 from models.recommend.ranker import RankerParams
 from models.recommend.served import ServedRecommender
@@ -655,6 +656,29 @@ def test_lists_that_are_learnt_from_keep_every_purchase_and_few_others_for_each(
     assert whole.relevant.sum() == drawn.relevant.sum() == 20
     assert 40 < len(drawn.relevant) - 20 < 80 < len(whole.relevant) - 20
     assert (np.diff(drawn.numbers.astype(int)) >= 0).all()
+
+
+def test_lists_are_made_a_few_customers_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    every, some = Sampling(), Sampling(per_purchase=3, at_least=0)
+    at_once = labelled_lists(two_tastes(), missing_purchases(AS_OF), RetrievalParams(), every)
+    monkeypatch.setattr(lists_module, "BATCH_CUSTOMERS", 6)
+    asked = []
+
+    def candidates(ids: pl.Series) -> pl.DataFrame:
+        asked.append(len(ids))
+        return candidate_features(
+            retrieval(two_tastes(), RetrievalParams()).candidates(ids), two_tastes(), ids
+        )
+
+    bought = missing_purchases(AS_OF).select("customer_id", "product_id")
+    parts = drawn_lists(bought, two_tastes(), candidates, FEATURES, every)
+    assert asked == [6, 6, 6, 2]
+    np.testing.assert_allclose(parts.values, at_once.values, atol=1e-5)
+    np.testing.assert_array_equal(parts.relevant, at_once.relevant)
+    np.testing.assert_array_equal(parts.numbers, at_once.numbers)
+    drawn = drawn_lists(bought, two_tastes(), candidates, FEATURES, some)
+    assert drawn.relevant.sum() == drawn.n_lists == 20
+    assert 40 < len(drawn.relevant) - 20 < 80
 
 
 def test_lists_of_several_dates_are_learnt_from_as_one() -> None:
