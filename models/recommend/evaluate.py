@@ -7,7 +7,7 @@ import polars as pl
 
 from models.evaluation.metrics import coverage_at_k, ranking_scores
 from models.recommend.diversity import list_diversity
-from models.recommend.snapshot import Snapshot
+from models.recommend.snapshot import CUSTOMERS_AT_ONCE, Snapshot
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,10 @@ def evaluate_recommendations(
     )
     owned = snapshot.interactions.filter(pl.col("n_purchases") > 0)
     fresh = relevant.join(owned, on=["customer_id", "product_id"], how="anti")
-    base = replace(recommender.rules, n=20)
     metrics: dict[str, float] = {}
     per_customer = customers = relevant.select("customer_id").unique().sort("customer_id")
-    for prefix, truth, is_new_only in (("", relevant, False), ("new_", fresh, True)):
-        lists = replace(recommender, rules=replace(base, is_new_only=is_new_only)).predict(
-            snapshot, customers
-        )
+    any_lists, new_lists = _lists(recommender, snapshot, customers)
+    for prefix, truth, lists in (("", relevant, any_lists), ("new_", fresh, new_lists)):
         scores = (
             ranking_scores(lists, truth, k=10)
             .select("customer_id", pl.col("ndcg").alias(f"{prefix}ndcg_10"))
@@ -53,11 +50,24 @@ def evaluate_recommendations(
         per_customer = per_customer.join(scores, on="customer_id", how="left", maintain_order="left")
         for metric in scores.columns[1:]:
             metrics[metric] = _mean(scores[metric])
-        if not is_new_only:
-            metrics["coverage_10"] = coverage_at_k(lists, int(snapshot.allowed().sum()), k=10)
-            metrics["diversity_10"] = list_diversity(lists, snapshot, k=10)
-            metrics["n_customers"] = float(customers.height)
+    metrics["coverage_10"] = coverage_at_k(any_lists, int(snapshot.allowed().sum()), k=10)
+    metrics["diversity_10"] = list_diversity(any_lists, snapshot, k=10)
+    metrics["n_customers"] = float(customers.height)
     return RecommendationScores(metrics, per_customer)
+
+
+def _lists(
+    recommender: Any, snapshot: Snapshot, customers: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lists of 20 of whatever products, and of those that are new to the customer; a ranker looks at each customer once
+    for both.
+    """
+    rules = replace(recommender.rules, n=20)
+    kinds = [replace(recommender, rules=replace(rules, is_new_only=is_new)) for is_new in (False, True)]
+    slices = list(customers.iter_slices(CUSTOMERS_AT_ONCE)) or [customers]
+    parts = [[kind.predict(snapshot, asked) for kind in kinds] for asked in slices]
+    any_lists, new_lists = (pl.concat(lists) for lists in zip(*parts, strict=True))
+    return any_lists, new_lists
 
 
 def _mean(values: pl.Series) -> float:

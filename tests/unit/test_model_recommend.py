@@ -27,6 +27,7 @@ from models.recommend import (
     Ranker,
     SlotRules,
     Snapshot,
+    evaluate,
     evaluate_recommendations,
     snapshots_by_date,
 )
@@ -40,7 +41,7 @@ from models.recommend.features import FEATURES, candidate_features
 from models.recommend.importance import explained, list_importance
 from models.recommend.lists import Sampling, drawn_lists, joined, labelled_lists
 from models.recommend.ordering import OrderingParams
-from models.recommend.ranker import RankerParams
+from models.recommend.ranker import KEPT_BATCHES, RankerParams, scored_candidates
 from models.recommend.served import ServedRecommender
 from models.recommend.shelves import SLOTS, lists_and_shelves, shelves
 from models.recommend.snapshot import INTERACTION_COLUMNS
@@ -445,6 +446,17 @@ def test_evaluation_counts_hits_among_customers_with_history() -> None:
     assert scores.metrics["ndcg_10"] == pytest.approx(1 / np.log2(11))
     assert scores.metrics["coverage_10"] == 1.0
     assert scores.per_customer["customer_id"].to_list() == ["c00", "c01"]
+
+
+def test_many_customers_are_judged_in_parts_each_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranker, labels = _fitted_ranker(), missing_purchases(AS_OF)
+    whole = evaluate_recommendations(ranker, two_tastes(), labels)
+    monkeypatch.setattr(evaluate, "CUSTOMERS_AT_ONCE", 3)
+    scored_candidates.cache_clear()
+    parts = evaluate_recommendations(ranker, two_tastes(), labels)
+    assert scored_candidates.cache_info().misses == 7 > KEPT_BATCHES
+    assert parts.metrics == pytest.approx(whole.metrics)
+    assert_frame_equal(parts.per_customer, whole.per_customer)
 
 
 def test_ease_is_the_closed_form_solution() -> None:
