@@ -175,6 +175,7 @@ def build_training_snapshots(upstream: Iterable[dg.AssetKey], manifest: Path) ->
     return training_snapshots
 
 
+PRODUCT_TABLES = ("feat_interactions", "feat_product", "feat_basket_pairs")
 CONTENT_TABLES = ("feat_content_reads", "feat_content", "feat_interactions", "feat_product")
 Learn = Callable[["TrainingSet", str | None], Lesson]
 
@@ -192,7 +193,18 @@ class TrainingSet:
     former: Model | None = None
 
     def __getitem__(self, name: str) -> pl.DataFrame:
-        return pl.read_parquet(self.folder / f"{name}.parquet")
+        return self._scan(name).collect()
+
+    def dates(self, name: str) -> list[date]:
+        """The as_of dates of a table, oldest first."""
+        return self._scan(name).select(pl.col("as_of").unique().sort()).collect()["as_of"].to_list()
+
+    def at(self, name: str, dates: list[date]) -> pl.DataFrame:
+        """The rows of some as_of dates; the others are not read."""
+        return self._scan(name).filter(pl.col("as_of").is_in(dates)).collect()
+
+    def _scan(self, name: str) -> pl.LazyFrame:
+        return pl.scan_parquet(self.folder / f"{name}.parquet")
 
 
 def _question(
@@ -261,34 +273,27 @@ def _send_time(tables: TrainingSet, champion: str | None) -> Lesson:
 
 
 def _recommendations(tables: TrainingSet, champion: str | None) -> Lesson:
-    labels, products = tables["label_purchases"], tables["feat_product"]
-    now = products["as_of"].max()
-    if not isinstance(now, date):
-        # A shop without a catalogue recommends nothing.
-        nothing = Snapshot(
-            date.min, tables["feat_interactions"].clear(), products, tables["feat_basket_pairs"].clear()
-        )
-        return learn_recommendations([nothing], labels, PURCHASE_DAYS, champion)
-    snapshots = snapshots_by_date(
-        tables["feat_interactions"], tables["feat_product"], tables["feat_basket_pairs"]
-    )
-    labelled = set(labels["as_of"].unique()) & set(purchase_windows(now))
-    earlier = [snapshot for snapshot in snapshots[:-1] if snapshot.as_of in labelled]
-    return learn_recommendations([*earlier, snapshots[-1]], labels, PURCHASE_DAYS, champion)
+    labels = tables["label_purchases"]
+    dates = _window_dates(tables.dates("feat_product"), labels)
+    frames = [tables.at(name, dates) for name in PRODUCT_TABLES]
+    # A shop without a catalogue recommends nothing.
+    snapshots = snapshots_by_date(*frames) or (Snapshot(date.min, *frames),)
+    return learn_recommendations(snapshots, labels, PURCHASE_DAYS, champion)
 
 
 def _contents(tables: TrainingSet, champion: str | None) -> Lesson:
     labels = tables["label_contents"]
-    reads, contents, interactions, products = (tables[name] for name in CONTENT_TABLES)
-    now = contents["as_of"].max()
-    if not isinstance(now, date):
-        # A shop without contents recommends none.
-        nothing = ContentSnapshot(date.min, reads.clear(), contents, interactions.clear(), products.clear())
-        return learn_contents([nothing], labels, READ_DAYS, champion)
-    snapshots = content_snapshots(reads, contents, interactions, products)
-    labelled = set(labels["as_of"].unique()) & set(purchase_windows(now))
-    earlier = [snapshot for snapshot in snapshots[:-1] if snapshot.as_of in labelled]
-    return learn_contents([*earlier, snapshots[-1]], labels, READ_DAYS, champion)
+    dates = _window_dates(tables.dates("feat_content"), labels)
+    frames = [tables.at(name, dates) for name in CONTENT_TABLES]
+    # A shop without contents recommends none.
+    snapshots = content_snapshots(*frames) or (ContentSnapshot(date.min, *frames),)
+    return learn_contents(snapshots, labels, READ_DAYS, champion)
+
+
+def _window_dates(known: list[date], labels: pl.DataFrame) -> list[date]:
+    """Of the known dates, oldest first, those before a labelled window of purchases or reads, and the last: now."""
+    windows = set(labels["as_of"].unique()) & set(purchase_windows(known[-1])) if known else set()
+    return [day for day in known if day in windows or day == known[-1]]
 
 
 def _propensity(tables: TrainingSet, champion: str | None) -> Lesson:
@@ -332,7 +337,7 @@ send_time = _question(
 recommendations = _question(
     RECOMMENDATIONS,
     _recommendations,
-    ("feat_interactions", "feat_product", "feat_basket_pairs", "label_purchases"),
+    (*PRODUCT_TABLES, "label_purchases"),
     "Which products to show: a learnt ranking over several retrievers, beside popularity, buy-again, "
     "item neighbours, ALS and a blend.",
 )

@@ -2,15 +2,28 @@
 
 from datetime import date, timedelta
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
+from content_tables import next_reads, two_tastes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets import training
 from assets.dbt import build_args, snapshot_vars
 from assets.history import NoHistoryError, first_event_day, require_history
 from assets.home import Home
-from assets.training import PURCHASE_DAYS, PURCHASE_STEP_DAYS, training_dates
+from assets.training import (
+    CONTENT_TABLES,
+    PRODUCT_TABLES,
+    PURCHASE_DAYS,
+    PURCHASE_STEP_DAYS,
+    TrainingSet,
+    purchase_windows,
+    training_dates,
+)
 
 WEEK = date(2025, 6, 30)
 
@@ -55,3 +68,51 @@ def test_a_day_before_all_data_names_the_first_day(tmp_path) -> None:
     ):
         require_history(home, WEEK, "plan 2025-06-30")
     assert require_history(home, date(2025, 7, 1), "plan") == WEEK
+
+
+@pytest.mark.parametrize(
+    ("lesson", "build", "learn", "tables", "label"),
+    [
+        (
+            "_recommendations",
+            "snapshots_by_date",
+            "learn_recommendations",
+            PRODUCT_TABLES,
+            "label_purchases",
+        ),
+        ("_contents", "content_snapshots", "learn_contents", CONTENT_TABLES, "label_contents"),
+    ],
+)
+def test_recommendations_look_at_now_and_the_dates_of_their_windows_alone(
+    lesson: str,
+    build: str,
+    learn: str,
+    tables: tuple[str, ...],
+    label: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dates, windows = training_dates(WEEK, date(2023, 1, 1)).all, purchase_windows(WEEK)
+    assert len(dates) > len(windows) + 1
+    for name, days in (*((name, dates) for name in tables), (label, windows)):
+        pl.DataFrame({"as_of": days}).write_parquet(tmp_path / f"{name}.parquet")
+
+    def days_of(*frames: pl.DataFrame) -> tuple[list[date], ...]:
+        return tuple(frame["as_of"].to_list() for frame in frames)
+
+    def learnt(snapshots: Any, *_: Any) -> Any:
+        return snapshots
+
+    monkeypatch.setattr(training, build, days_of)
+    monkeypatch.setattr(training, learn, learnt)
+    seen = getattr(training, lesson)(TrainingSet(tmp_path), None)
+    assert seen == ([*windows, WEEK],) * len(tables)
+
+
+def test_a_shop_without_contents_has_its_lesson_all_the_same(tmp_path: Path) -> None:
+    shop = two_tastes(WEEK)
+    tables = (shop.reads, shop.contents.clear(), shop.interactions, shop.products, next_reads(WEEK).clear())
+    for name, frame in zip((*CONTENT_TABLES, "label_contents"), tables, strict=True):
+        frame.write_parquet(tmp_path / f"{name}.parquet")
+    lesson = training._contents(TrainingSet(tmp_path), None)
+    assert lesson.winner.predict(shop.reads).is_empty()
