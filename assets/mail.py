@@ -90,7 +90,7 @@ MARKETERS_TABLES = {
     "customer_segments": "score_segments",
     "category_propensity": "score_propensity",
     "replenishment": "score_replenishment",
-    "product_slots": "score_shelves",
+    "product_slots": "score_slots",
     "recommended_contents": "score_contents",
 }
 """Tables of `marketing.duckdb` beside `send_plan`, and the assets they hold, of the newest plan date; sorted by customer."""

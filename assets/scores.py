@@ -26,8 +26,8 @@ from assets.training import (
 from models.contents import ContentSnapshot, ServedContents
 from models.propensity import score_customers
 from models.recommend import Snapshot
+from models.recommend.mail_slots import lists_and_slots
 from models.recommend.served import ServedRecommender
-from models.recommend.shelves import lists_and_shelves
 from models.replenishment import ShrunkGap
 from models.response import ResponseModel
 from models.send_time import send_hour_profile
@@ -103,7 +103,7 @@ def score_send_time(
             kinds={"polars", "mlflow"},
             **_TABLE,
         ),
-        "score_shelves": dg.AssetOut(
+        "score_slots": dg.AssetOut(
             description="Up to four products per customer and slot of a mail, in order: for you, bought together, completes "
             "the look, recently viewed, buy again. A customer without a slot's reason has no rows of it.",
             kinds={"polars", "mlflow"},
@@ -129,9 +129,9 @@ def score_products(
         raise TypeError(
             f"models:/{version.label} holds a {type(served).__name__}, not a recommender; train it again"
         )
-    lists, shelves = lists_and_shelves(served.recommender, snapshot, feat_customer.select("customer_id"))
+    lists, slots = lists_and_slots(served.recommender, snapshot, feat_customer.select("customer_id"))
     yield _output(_versioned(lists, version, ["customer_id", "rank"]), "score", "score_recommendations")
-    yield _output(_versioned(shelves, version, ["customer_id", "slot", "rank"]), "score", "score_shelves")
+    yield _output(_versioned(slots, version, ["customer_id", "slot", "rank"]), "score", "score_slots")
 
 
 @dg.asset(

@@ -13,7 +13,7 @@ from planned_shop import DAY, LATER, WEEK, Shop
 from assets.audiences import FEATURES, PROFILE, conditioned_customers, documented_customers
 from assets.mail import MARKETERS_TABLES
 from assets.training import CHURN, CONTENT_RECOMMENDATIONS, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
-from models.recommend.shelves import SLOTS
+from models.recommend.mail_slots import SLOTS
 
 CONTRACT = (
     *("plan_date", "customer_id", "action", "reason", "message_key", "trigger_key", "lifecycle_stage"),
@@ -117,21 +117,20 @@ def test_recommended_products_stand_by_falling_score(shop: Shop, sends: pl.DataF
 
 
 def test_the_slots_of_a_mail_are_published_with_their_model(shop: Shop, plan: pl.DataFrame) -> None:
-    shelves = pl.read_parquet(shop.home.scores(DAY) / "score_shelves.parquet")
-    assert shelves.columns == ["customer_id", "slot", "rank", "product_id", "score", "model_version"]
-    assert (
-        {"for_you", "bought_together", "recently_viewed", "buy_again"} <= set(shelves["slot"]) <= set(SLOTS)
-    )
-    for_you = shelves.filter(pl.col("slot") == "for_you")
-    assert set(for_you["customer_id"]) == set(plan["customer_id"])
-    assert shelves["rank"].is_between(1, 4).all()
-    assert not shelves.select("customer_id", "slot", "rank").is_duplicated().any()
+    slots = pl.read_parquet(shop.home.scores(DAY) / "score_slots.parquet")
+    assert slots.columns == ["customer_id", "slot", "rank", "product_id", "score", "model_version"]
+    assert {"for_you", "bought_together", "recently_viewed", "buy_again"} <= set(slots["slot"]) <= set(SLOTS)
+    for_you = slots.filter(pl.col("slot") == "for_you")
+    touched = pl.read_parquet(shop.home.features(DAY) / "feat_interactions.parquet")
+    assert set(for_you["customer_id"]) <= set(touched["customer_id"]) <= set(plan["customer_id"])
+    assert slots["rank"].is_between(1, 4).all()
+    assert not slots.select("customer_id", "slot", "rank").is_duplicated().any()
     closed = pl.read_parquet(shop.home.features(DAY) / "feat_product.parquet").filter(
         pl.col("is_sensitive").fill_null(False) | ~pl.col("is_available").fill_null(False)
     )
     assert closed.height > 0
-    assert shelves.join(closed, on="product_id", how="semi").is_empty()
-    (version,) = shelves["model_version"].unique()
+    assert slots.join(closed, on="product_id", how="semi").is_empty()
+    (version,) = slots["model_version"].unique()
     assert version.startswith("recommendations@w")
 
 

@@ -12,32 +12,34 @@ from typing import Any
 import polars as pl
 
 from models.recommend.candidates import pair_matrix
+from models.recommend.slots import POPULAR
 from models.recommend.snapshot import CUSTOMERS_AT_ONCE, Snapshot, sparse
 
 SLOTS = ("for_you", "bought_together", "completes_the_look", "recently_viewed", "buy_again")
 COLUMNS = ("customer_id", "slot", "rank", "product_id", "score")
 
 
-def lists_and_shelves(
+def lists_and_slots(
     recommender: Any, snapshot: Snapshot, customers: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The recommender's lists, and the shelves of the same customers; a ranker looks at each customer once for both."""
+    """The recommender's lists, and the slots of the same customers; a ranker looks at each customer once for both."""
     parts = [
-        (recommender.predict(snapshot, asked), shelves(recommender, snapshot, asked))
+        (recommender.predict(snapshot, asked), mail_slots(recommender, snapshot, asked))
         for asked in customers.iter_slices(CUSTOMERS_AT_ONCE)
-    ] or [(recommender.predict(snapshot, customers), shelves(recommender, snapshot, customers))]
+    ] or [(recommender.predict(snapshot, customers), mail_slots(recommender, snapshot, customers))]
     lists, slots = zip(*parts, strict=True)
     return pl.concat(lists), pl.concat(slots)
 
 
-def shelves(recommender: Any, snapshot: Snapshot, customers: pl.DataFrame, n: int = 4) -> pl.DataFrame:
+def mail_slots(recommender: Any, snapshot: Snapshot, customers: pl.DataFrame, n: int = 4) -> pl.DataFrame:
     """Up to `n` products per customer and slot.
 
     recommender: fitted, a dataclass with `rules`; they hold in `for_you` but for the number and what is new.
 
-    for_you: the recommender's products that the customer has not bought. bought_together: what others put into one order
-    with what he ever bought. completes_the_look: the same for his last order alone, of categories the order does not have.
-    recently_viewed: looked at and not bought. buy_again: bought before, by decayed purchases.
+    for_you: the recommender's products that the customer has not bought, but for those that everybody gets.
+    bought_together: what others put into one order with what he ever bought. completes_the_look: the same for his last order
+    alone, of categories the order does not have. recently_viewed: looked at and not bought. buy_again: bought before, by
+    decayed purchases.
 
     Columns: customer_id, slot, rank (from 1), product_id, score (falls with rank; comparable within a slot alone). Sorted by
     customer_id, slot in the order of SLOTS, rank.
@@ -49,7 +51,9 @@ def shelves(recommender: Any, snapshot: Snapshot, customers: pl.DataFrame, n: in
     rules = replace(recommender.rules, n=n, is_new_only=True)
     fresh: pl.DataFrame = replace(recommender, rules=rules).predict(snapshot, customers)
     ranked = [
-        fresh.select("customer_id", "product_id", "score", slot=pl.lit("for_you")),
+        fresh.filter(pl.col("source") != POPULAR).select(
+            "customer_id", "product_id", "score", slot=pl.lit("for_you")
+        ),
         *(
             reason(own, snapshot)
             .filter(pl.col("score") > 0)
