@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Self
 
 import polars as pl
 
@@ -16,7 +14,8 @@ from models.contents.snapshot import (
     ContentRecommender,
     ContentSnapshot,
 )
-from models.model import NoParams, NotFittedError, require
+from models.model import require
+from models.recommend.served import Served, date_of
 
 _NO_INTERACTIONS = pl.DataFrame(
     schema=dict(
@@ -35,7 +34,7 @@ _NO_PRODUCTS = pl.DataFrame(
 
 
 @dataclass(frozen=True)
-class ServedContents:
+class ServedContents(Served):
     """A fitted recommender that answers frames, as every registered model does.
 
     `predict(frame)`: rows of `feat_content_reads`; answers every customer in it from the contents of the training date and
@@ -49,29 +48,14 @@ class ServedContents:
         object.__setattr__(self, "contents", self.contents.select(CONTENT_COLUMNS))
 
     @property
-    def name(self) -> str:
-        """The recommender's."""
-        return self.recommender.name
-
-    @property
     def features(self) -> tuple[str, ...]:
         """Columns of `feat_content_reads`."""
         return READ_COLUMNS
 
-    @property
-    def params(self) -> Any:
-        """The recommender's; those of a rule that has none where it has none."""
-        return getattr(self.recommender, "params", NoParams())
-
-    def fit(self, frame: pl.DataFrame) -> Self:
-        """Raises NotFittedError: a recommender learns from snapshots, before it is served."""
-        raise NotFittedError(self.name)
-
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         """customer_id, rank, content_id, score, source; see `ContentRecommender.predict`."""
         require(frame, READ_COLUMNS, self.name)
-        known = self.contents["as_of"].max()
-        as_of = known if isinstance(known, date) else date.min
+        as_of = date_of(self.contents)
         reads = frame.with_columns(as_of=pl.lit(as_of))
         snapshot = ContentSnapshot(as_of, reads, self.contents, _NO_INTERACTIONS, _NO_PRODUCTS)
         return self.recommender.predict(snapshot, frame.select("customer_id").unique().sort("customer_id"))
