@@ -175,13 +175,16 @@ def build_training_snapshots(upstream: Iterable[dg.AssetKey], manifest: Path) ->
     return training_snapshots
 
 
+CUSTOMERS = "feat_customer"
 CONTENT_TABLES = ("feat_content_reads", "feat_content", "feat_interactions", "feat_product")
 Learn = Callable[["TrainingSet", str | None], Lesson]
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The tables of one training week, read by name.
+    """The tables of one training week, read by name, without anybody who refuses profiling by then.
+
+    Snapshots say who refused at their own dates; who has refused since is not learnt from at all.
 
     Attributes:
         folder: where they are.
@@ -192,7 +195,25 @@ class TrainingSet:
     former: Model | None = None
 
     def __getitem__(self, name: str) -> pl.DataFrame:
-        return pl.read_parquet(self.folder / f"{name}.parquet")
+        rows = pl.read_parquet(self._file(name))
+        if "customer_id" not in rows.columns:
+            return rows
+        # That he refuses is the newest snapshot's to say.
+        is_kept = pl.col("has_behaviour").not_() & (pl.col("as_of") == pl.col("as_of").max())
+        refusing = pl.col("customer_id").is_in(self._refusing().implode())
+        return rows.filter(~refusing | (is_kept if name == CUSTOMERS else pl.lit(False)))
+
+    def files(self, names: Iterable[str]) -> list[Path]:
+        """What reading the tables reads."""
+        return [self._file(name) for name in dict.fromkeys((*names, CUSTOMERS))]
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.parquet"
+
+    def _refusing(self) -> pl.Series:
+        known = pl.scan_parquet(self._file(CUSTOMERS)).select("customer_id", "as_of", "has_behaviour")
+        is_newest = pl.col("as_of") == pl.col("as_of").max()
+        return known.filter(is_newest & ~pl.col("has_behaviour")).collect()["customer_id"]
 
 
 def _question(
@@ -217,7 +238,7 @@ def _question(
         folder = home.training(week)
         office = registry.champion(question, week - timedelta(days=1))
         in_office = office.method if office else None
-        files = [folder / f"{name}.parquet" for name in tables]
+        files = TrainingSet(folder).files(tables)
         before = office.label if office and goes_on else in_office
         seen = fingerprint([*files, *LEARNING], question, before)
         version = registry.at_week(question, week)
