@@ -175,6 +175,7 @@ def build_training_snapshots(upstream: Iterable[dg.AssetKey], manifest: Path) ->
     return training_snapshots
 
 
+CUSTOMERS = "feat_customer"
 PRODUCT_TABLES = ("feat_interactions", "feat_product", "feat_basket_pairs")
 CONTENT_TABLES = ("feat_content_reads", "feat_content", "feat_interactions", "feat_product")
 Learn = Callable[["TrainingSet", str | None], Lesson]
@@ -182,7 +183,9 @@ Learn = Callable[["TrainingSet", str | None], Lesson]
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The tables of one training week, read by name.
+    """The tables of one training week, read by name, without anybody who refuses profiling by then.
+
+    Snapshots say who refused at their own dates; who has refused since is not learnt from at all.
 
     Attributes:
         folder: where they are.
@@ -193,18 +196,37 @@ class TrainingSet:
     former: Model | None = None
 
     def __getitem__(self, name: str) -> pl.DataFrame:
-        return self._scan(name).collect()
+        return self._rows(name).collect()
 
     def dates(self, name: str) -> list[date]:
         """The as_of dates of a table, oldest first."""
-        return self._scan(name).select(pl.col("as_of").unique().sort()).collect()["as_of"].to_list()
+        return self._rows(name).select(pl.col("as_of").unique().sort()).collect()["as_of"].to_list()
 
     def at(self, name: str, dates: list[date]) -> pl.DataFrame:
         """The rows of some as_of dates; the others are not read."""
-        return self._scan(name).filter(pl.col("as_of").is_in(dates)).collect()
+        return self._rows(name).filter(pl.col("as_of").is_in(dates)).collect()
 
-    def _scan(self, name: str) -> pl.LazyFrame:
-        return pl.scan_parquet(self.folder / f"{name}.parquet")
+    def files(self, names: Iterable[str]) -> list[Path]:
+        """What reading the tables reads."""
+        return [self._file(name) for name in dict.fromkeys((*names, CUSTOMERS))]
+
+    def _rows(self, name: str) -> pl.LazyFrame:
+        rows = pl.scan_parquet(self._file(name))
+        if "customer_id" not in rows.collect_schema():
+            return rows
+        # That he refuses is the newest snapshot's to say.
+        is_learnt_from = ~pl.col("customer_id").is_in(self._refusing().implode())
+        if name == CUSTOMERS:
+            is_learnt_from |= pl.col("has_behaviour").not_() & (pl.col("as_of") == pl.col("as_of").max())
+        return rows.filter(is_learnt_from)
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.parquet"
+
+    def _refusing(self) -> pl.Series:
+        known = pl.scan_parquet(self._file(CUSTOMERS)).select("customer_id", "as_of", "has_behaviour")
+        is_newest = pl.col("as_of") == pl.col("as_of").max()
+        return known.filter(is_newest & ~pl.col("has_behaviour")).collect()["customer_id"]
 
 
 def _question(
@@ -229,7 +251,7 @@ def _question(
         folder = home.training(week)
         office = registry.champion(question, week - timedelta(days=1))
         in_office = office.method if office else None
-        files = [folder / f"{name}.parquet" for name in tables]
+        files = TrainingSet(folder).files(tables)
         before = office.label if office and goes_on else in_office
         seen = fingerprint([*files, *LEARNING], question, before)
         version = registry.at_week(question, week)

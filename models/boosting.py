@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import polars as pl
 import xgboost as xgb
 from numpy.typing import NDArray
 
@@ -134,20 +133,6 @@ class Ensemble:
             return None
         return Explanation(
             self.feature_names, portrait.figures.astype(np.float64), self.contributions(portrait)
-        )
-
-    def importances(self) -> pl.DataFrame:
-        """feature, gain (share of the total gain of all trees), largest first; no rows without trees."""
-        gain: dict[str, float] = {}
-        for booster in self._boosters.values():
-            for feature, value in booster.get_score(importance_type="total_gain").items():
-                gain[feature] = gain.get(feature, 0.0) + float(np.sum(value))
-        frame = pl.DataFrame(
-            {"feature": list(gain), "gain": list(gain.values())},
-            schema={"feature": pl.String, "gain": pl.Float64},
-        )
-        return frame.with_columns(pl.col("gain") / pl.col("gain").sum()).sort(
-            ["gain", "feature"], descending=[True, False]
         )
 
     def _train(

@@ -80,15 +80,31 @@ class ChurnEstimator(ABC):
         return self
 
     def predict(self, frame: pl.DataFrame, horizon: int | Rhythm = HORIZON_DAYS) -> pl.DataFrame:
-        """One risk per row."""
+        """One risk per row, why, and what else is said of it."""
+        asked = self.risk(frame, horizon)
+        usual = asked if horizon == HORIZON_DAYS else self.risk(frame)
+        unknown = pl.concat_list(pl.lit(NOTHING_UNUSUAL))
+        told = frame.select(
+            pl.when(profiled())
+            .then(reasons(frame, self._reasons(frame), self.usual_gap))
+            .otherwise(unknown)
+            .alias("reasons"),
+            pl.when(profiled() & _lapsed())
+            .then(1.0 - usual["churn_risk"])
+            .otherwise(None)
+            .alias("reactivation_chance"),
+            basis(),
+        )
+        return pl.concat([asked, told], how="horizontal")
+
+    def risk(self, frame: pl.DataFrame, horizon: int | Rhythm = HORIZON_DAYS) -> pl.DataFrame:
+        """customer_id, as_of, horizon_days, churn_risk of each row, as `predict` says them."""
         require(frame, (*KEYS, *self.features), self.name)
         if self._average is None:
             raise NotFittedError(self.name)
         days = horizon.days(frame, self.usual_gap) if isinstance(horizon, Rhythm) else float(horizon)
         every_days = np.broadcast_to(days, frame.height).astype(np.float64)
         risk = np.clip(self._risk(frame, days), 0.0, 1.0)
-        return_chance = 1.0 - np.clip(self._risk(frame, HORIZON_DAYS), 0.0, 1.0)
-        unknown = pl.concat_list(pl.lit(NOTHING_UNUSUAL))
         return frame.select(
             *KEYS,
             pl.Series("horizon_days", every_days).cast(pl.Int32),
@@ -96,14 +112,6 @@ class ChurnEstimator(ABC):
             .then(pl.Series("churn_risk", risk, dtype=pl.Float64))
             .otherwise(pl.Series("average", self._average(every_days), dtype=pl.Float64))
             .alias("churn_risk"),
-            pl.when(profiled())
-            .then(reasons(frame, self._reasons(frame), self.usual_gap))
-            .otherwise(unknown)
-            .alias("reasons"),
-            pl.when(profiled() & _lapsed())
-            .then(pl.Series("chance", return_chance, dtype=pl.Float64))
-            .alias("reactivation_chance"),
-            basis(),
         )
 
     @abstractmethod

@@ -121,11 +121,6 @@ class Archetypes:
         reading, _, weights = self._fitted()
         return _scaled(weights @ ahead(reading, self._shown()))
 
-    def memberships(self, evidence: Evidence) -> FloatArray:
-        """Posterior chance of each archetype, persons x archetypes."""
-        posterior, _, _ = self._posterior(_counts(evidence, self.params), self._shown())
-        return posterior
-
     def attention(self, evidence: Evidence) -> FloatArray:
         """Relative chance that a mail sent in each hour is opened, persons x 168, mean 1 over the week."""
         reading, _, _ = self._fitted()

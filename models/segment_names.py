@@ -83,23 +83,24 @@ def describe(
         columns: names of the behaviour.
         former: last week's segments by id; a name that still holds is kept.
     """
-    segments: list[Segment] = []
-    taken: set[str] = set()
     bought = numbers(customers, "n_orders") > 0
-    for code, number in enumerate(ids):
+    views: list[tuple[str, str | None, dict[str, float]]] = []
+    for code in range(len(ids)):
         inside = labels == code
         members = customers.filter(pl.Series(inside, dtype=pl.Boolean))
-        who, category = _who(members, customers), _category(members, customers)
+        who = _who(members, customers)
         alike = ~bought if who == NOT_BUYERS else bought
-        apart = _apart(points[inside], points[alike], columns)
-        kept = former.get(number)
-        if kept is not None and _holds(kept, who, category, apart) and kept.name not in taken:
-            segment = kept
-        else:
-            segment = _named(number, who, category, _traits(who, apart), taken)
-        taken.add(segment.name)
-        segments.append(segment)
-    return segments
+        views.append((who, _category(members, customers), _apart(points[inside], points[alike], columns)))
+    named = {
+        number: former[number]
+        for number, view in zip(ids, views, strict=True)
+        if number in former and _holds(former[number], *view)
+    }
+    for number, (who, category, apart) in zip(ids, views, strict=True):
+        if number not in named:
+            taken = {segment.name for segment in named.values()}
+            named[number] = _named(number, who, category, _traits(who, apart), taken)
+    return [named[number] for number in ids]
 
 
 def _apart(members: FloatArray, alike: FloatArray, columns: Sequence[str]) -> dict[str, float]:

@@ -10,11 +10,13 @@ from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
+from assets.storage import replace_bytes
 from benchmarks.evaluate.table import Table, said
 from benchmarks.evaluate.trials import TRIALS
 
 HEADING = "\n## "
-INTRODUCTION = """# How good the models are
+TITLE = "# How good the models are"
+INTRODUCTION = f"""{TITLE}
 
 Every model beside its baselines, on public data and on simulated shops whose truth is known; the simplest method comes first. This page is written by
 
@@ -29,11 +31,27 @@ propensity](models/propensity.md), [segments, look-alikes, replenishment](models
 """
 
 
+class ForeignPageError(ValueError):
+    """The page to be written is not one of figures."""
+
+
+def check(page: Path) -> None:
+    """Raises ForeignPageError, before a trial is run, where a page cannot be written or would be lost."""
+    if not page.parent.is_dir():
+        raise ForeignPageError(f"{page}: there is no folder {page.parent}; make it, or name another file")
+    if page.is_dir():
+        raise ForeignPageError(f"{page} is a folder; name a file in it")
+    if page.exists() and not page.read_bytes().startswith(TITLE.encode()):
+        raise ForeignPageError(f"{page} is not a page of figures and would be lost; name another file")
+
+
 def write(page: Path, found: Mapping[str, Sequence[Table]]) -> None:
     """Put the tables of the trials that were run (by trial) into the page; the file is made where it is missing."""
     sections = dict(_sections(page)) | {trial: section(trial, tables) for trial, tables in found.items()}
     known = [trial for trial in TRIALS if trial in sections]
-    page.write_text("".join([INTRODUCTION, *(sections[trial] for trial in known)]))
+    others = [name for name in sections if name not in TRIALS]
+    content = "".join([INTRODUCTION, *(sections[name] for name in (*known, *others))])
+    replace_bytes(page, content.encode())
 
 
 def section(trial: str, tables: Sequence[Table]) -> str:
@@ -44,7 +62,7 @@ def section(trial: str, tables: Sequence[Table]) -> str:
 
 def _sections(page: Path) -> list[tuple[str, str]]:
     """Name and text of each section of a page."""
-    text = page.read_text() if page.exists() else ""
+    text = page.read_text("utf-8") if page.exists() else ""
     starts = [at for at in range(len(text)) if text.startswith(HEADING, at)]
     parts = [text[start:end] for start, end in pairwise([*starts, len(text)])]
     return [(part[len(HEADING) :].split("\n", 1)[0], part) for part in parts]

@@ -230,7 +230,7 @@ def _answers(
         if key != NO_OFFER:
             effect[key] = answer["uplift_order"].to_numpy()
             margin[key] = answer["uplift_margin"].to_numpy()
-    return effect, margin, answer["price_sensitivity"].to_numpy()
+    return effect, margin, answer["sensitivity_rank"].to_numpy()
 
 
 def _tenths(values: FloatArray) -> np.ndarray:

@@ -174,7 +174,7 @@ def _predict_churn(model: Model, holdout: pl.DataFrame) -> pl.DataFrame:
     """Over the labels' own horizon: a chance over 90 days cannot be carried over to another."""
     if not isinstance(model, ChurnEstimator):
         raise TypeError(f"{model.name} is no churn model")
-    return model.predict(holdout.drop(LABEL_COLUMNS), int(holdout["horizon_days"][0]))
+    return model.risk(holdout.drop(LABEL_COLUMNS), int(holdout["horizon_days"][0]))
 
 
 def _match_margin(predictions: pl.DataFrame, labels: pl.DataFrame) -> tuple[FloatArray, FloatArray]:

@@ -77,7 +77,6 @@ def learn_send_time(sends: pl.DataFrame, hours: pl.DataFrame, champion: str | No
             judged[method] = _fit(method, split.train, before)
             predictions = judged[method].predict(profile)
             metrics = evaluate_send_time(predictions, split.test)
-            metrics = {name: figure for name, figure in metrics.items() if not name.startswith("policy_")}
             answers[method] = Answer(send_probabilities(predictions, split.test), metrics)
     groups = split.test["customer_id"].rank("dense").cast(pl.Int64).to_numpy() if split is not None else None
     verdict, fitted = decide_and_fit(

@@ -64,7 +64,7 @@ METHODS: Mapping[str, Callable[[], OfferModel]] = MappingProxyType(
 
 ABOUT = About(
     "What does an offer change? Orders and margin that a mail wins by carrying it, per customer; who is price-sensitive.",
-    "which offer a message carries, and to whom; the plan's values.",
+    "judging what offers bring, and whom to offer them to; no plan is decided on it yet.",
     (
         "prices for a person: an offer is a gift on top of the price everybody sees",
         "offers that were never sent by lot: of these nothing is known, and the column basis says so",
@@ -131,10 +131,10 @@ def learn_offer_response(sends: pl.DataFrame, features: pl.DataFrame, champion: 
 
 
 def sensitivity_of(scores: pl.DataFrame) -> pl.DataFrame:
-    """price_sensitivity, once per customer: what drift is looked for in. It ranks customers by the effects of all offers;
+    """sensitivity_rank, once per customer: what drift is looked for in. It ranks customers by the effects of all offers;
     the effects themselves change whenever the shop's list of offers does.
     """
-    return scores.unique("customer_id", keep="first", maintain_order=True).select("price_sensitivity")
+    return scores.unique("customer_id", keep="first", maintain_order=True).select("sensitivity_rank")
 
 
 def split_sends(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame] | None:

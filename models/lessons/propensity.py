@@ -55,9 +55,9 @@ SEED = 7
 
 ABOUT = About(
     "Will a customer buy from a category, or from a subcategory? The chance of a purchase within 14 days.",
-    "the categories that messages are about, the plan's next best action.",
+    "choosing whom to tell of a category (marketing.duckdb); no plan is decided on it yet.",
     (
-        "a statement on a person's needs or way of life: sensitive categories must not be inferred",
+        "a statement on a person's needs or way of life: sensitive products teach nothing here and are not asked about",
         "the effect of a message about the category: purchases are counted whether or not one was sent",
     ),
     (

@@ -16,7 +16,7 @@ from models.segments import BEHAVIOUR, CustomerSegments
 
 ABOUT = About(
     "Who behaves alike? Groups of customers by what they did, each with a name and an id that stays from week to week.",
-    "speaking about customers, the audiences of messages, the plan's reports by segment.",
+    "speaking about customers, choosing them in marketing.duckdb; no plan is decided on it yet.",
     (
         "a forecast: a segment says how its customers behaved, not what they will do",
         "excluding a person from a price, a credit or a service",

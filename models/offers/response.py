@@ -63,7 +63,7 @@ class OfferModel(ABC):
     `fit`: rows of `trials.with_features`: SENDS columns and FEATURES, one per randomised send. `predict`: one row per
     customer and offer asked about, with customer_id, FEATURES, offer_key, percent (off the order's value, 0..100) and
     fixed_cost (per order) -> customer_id, offer_key, uplift_order (change of the chance to order within the label's days, by
-    one mail), uplift_margin (what these orders earn less what all who redeem are given), price_sensitivity (0..1, rank
+    one mail), uplift_margin (what these orders earn less what all who redeem are given), sensitivity_rank (0..1, rank
     among the customers learnt from), basis.
     """
 
@@ -124,7 +124,7 @@ class OfferModel(ABC):
         return frame.select("customer_id", "offer_key").with_columns(
             uplift_order=pl.Series(effect),
             uplift_margin=pl.Series(effect * margin - self._redeemed(key, scaled) * given),
-            price_sensitivity=pl.Series(np.clip(rank / len(self._reference), 0.0, 1.0)),
+            sensitivity_rank=pl.Series(np.clip(rank / len(self._reference), 0.0, 1.0)),
             basis=pl.Series([self._basis(name) for name in key], dtype=pl.String),
         )
 

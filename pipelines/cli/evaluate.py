@@ -37,12 +37,14 @@ def evaluate(
     """Judge every model beside its baselines on public data and simulated shops, from scratch; logged in MLflow."""
     from assets.registry import Registry
     from benchmarks.evaluate.log import log
-    from benchmarks.evaluate.report import write
+    from benchmarks.evaluate.report import check, write
     from benchmarks.evaluate.trials import TRIALS, tables
 
     unknown = sorted(set(trial or ()) - set(TRIALS))
     if unknown:
         raise typer.BadParameter(f"there is no trial {', '.join(unknown)}; there are {', '.join(TRIALS)}")
+    if report is not None:
+        check(report)
     home = Settings.from_env().home
     registry = Registry(home.registry_db, home.artifacts)
     found: list[dict[str, Any]] = []

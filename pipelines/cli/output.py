@@ -60,6 +60,11 @@ def report_error(message: str) -> None:
     stderr.print(f"[bold red]error[/] {_plain(message)}", soft_wrap=True, highlight=False)
 
 
+def report_warning(message: str) -> None:
+    """Say on standard error what is not as it should be, but did not stop the command."""
+    stderr.print(f"[bold yellow]warning[/] {_plain(message)}", soft_wrap=True, highlight=False)
+
+
 def print_json(result: Mapping[str, Any]) -> None:
     """One JSON object on standard output; dates and paths as text."""
     typer.echo(json.dumps(result, default=str, indent=2))

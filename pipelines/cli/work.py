@@ -8,7 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli.output import JsonOption, Landing, facts, print_json, progress, rows, stdout
+from pipelines.cli.output import (
+    JsonOption,
+    Landing,
+    facts,
+    print_json,
+    progress,
+    report_warning,
+    rows,
+    stdout,
+)
 from pipelines.settings import Settings, plan_day, today
 
 
@@ -67,6 +76,7 @@ def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
     from assets.registry import Registry
     from assets.training import QUESTIONS
     from pipelines.definitions import build_defs
+    from pipelines.failures import RunFailedError
     from pipelines.instance import open_instance
     from pipelines.runs import run_job
 
@@ -85,9 +95,14 @@ def make_plan(settings: Settings, day: date, as_json: bool) -> dict[str, Any]:
             run_job(definitions, instance, "landing_check", None, _steps(advance), {WAREHOUSE})
         require_history(settings.home, day, f"plan {day}")
         if not is_trained:
-            with progress(f"train {week}", as_json) as advance:
-                run_job(definitions, instance, "weekly_training", week, _steps(advance), done)
-            done.add(WAREHOUSE)
+            try:
+                with progress(f"train {week}", as_json) as advance:
+                    run_job(definitions, instance, "weekly_training", week, _steps(advance), done)
+                done.add(WAREHOUSE)
+            except RunFailedError as failure:
+                if any(registry.champion(question, day) is None for question in QUESTIONS):
+                    raise
+                report_warning(f"training failed, the plan rests on models of an earlier week\n{failure}")
         with progress(f"plan {day}", as_json) as advance:
             run_job(definitions, instance, "daily_plan", day, _steps(advance), done)
     return {**summary(settings, day), "seconds": round(time.monotonic() - start, 1)}

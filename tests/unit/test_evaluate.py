@@ -78,6 +78,18 @@ def test_the_command_writes_the_page(
     assert "CDNOW: the published fits" in (tmp_path / "models.md").read_text()
 
 
+@pytest.mark.parametrize("content", [None, "# Mine\n"])
+def test_a_page_of_another_kind_is_not_overwritten(
+    sendplan: Command, trial: str, tmp_path: Path, content: str | None
+) -> None:
+    page = tmp_path / "page.md"
+    page.mkdir() if content is None else page.write_text(content)
+    said = sendplan("evaluate", "--data", tmp_path, "--report", page)
+    assert said.code == 1
+    assert f"{page} is " in said.err
+    assert content is None or page.read_text() == content
+
+
 def test_absent_data_is_named_with_the_remedy(sendplan: Command, trial: str, tmp_path: Path) -> None:
     said = sendplan("evaluate", trial, "--data", tmp_path)
     assert said.code == 1

@@ -92,7 +92,7 @@ def test_who_answers_is_told_from_who_does_not(rows: pl.DataFrame, features: pl.
     answer = OfferResponse().fit(rows).predict(_asked(features, "percent_20"))
     saver = features.filter(pl.col("as_of") == date(2025, 12, 1))["discount_share"].to_numpy() == 1
     effect = answer["uplift_order"].to_numpy()
-    sensitivity = answer["price_sensitivity"].to_numpy()
+    sensitivity = answer["sensitivity_rank"].to_numpy()
     assert effect[saver].mean() > 0.08
     assert effect[~saver].mean() < 0.04
     assert sensitivity[saver].min() > sensitivity[~saver].max()

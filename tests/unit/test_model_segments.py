@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from sklearn.metrics import adjusted_rand_score
 
 from models.lessons.segments import learn_segments, membership_of
+from models.segment_names import describe
 from models.segments import BEHAVIOUR, CustomerSegments, SegmentParams, jaccard
 
 WEEK = date(2025, 6, 30)
@@ -108,6 +109,16 @@ def test_ids_and_names_stay_when_other_customers_come(segments: CustomerSegments
     again = CustomerSegments(former=segments).fit(later)
     assert {s.id: s.name for s in again.segments} == {s.id: s.name for s in segments.segments}
     assert again.metrics["adjusted_rand"] > 0.95
+
+
+def test_a_name_that_still_holds_is_not_taken_by_another_segment() -> None:
+    customers = people(60)
+    points = np.zeros((customers.height, 0))
+    halves = np.arange(customers.height) % 2
+    (once,) = describe(customers, points, np.zeros(customers.height, dtype=np.int64), [1], (), {})
+    new, kept = describe(customers, points, halves, [2, 1], (), {1: once})
+    assert kept == once
+    assert new.name != once.name
 
 
 def test_a_segment_that_is_gone_leaves_its_id_unused(segments: CustomerSegments) -> None:

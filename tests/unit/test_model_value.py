@@ -241,7 +241,8 @@ def test_intervals_enclose_the_estimate(world: World, fitted: ValueModel) -> Non
         assert interval.low < evaluate_value(forecasts, then)[name] < interval.high
 
 
-def test_what_the_trees_use_is_told(fitted: ValueModel) -> None:
-    gains = fitted.trees["orders"].importances()
-    assert gains["gain"].sum() == pytest.approx(1.0)
-    assert "n_sessions_30d" in gains.head(5)["feature"].to_list()
+def test_what_the_trees_use_is_told(world: World, fitted: ValueModel) -> None:
+    explained = fitted.explain(world.features(AS_OF))
+    assert explained is not None
+    largest = np.argsort(-np.abs(explained.contributions).mean(axis=0))[:10]
+    assert "n_sessions_30d" in [explained.inputs[number] for number in largest]

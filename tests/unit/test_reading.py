@@ -85,7 +85,6 @@ def test_who_is_unknown_is_like_everybody() -> None:
     nothing = Evidence(*(np.zeros((1, HOURS)) for _ in range(4)))
     np.testing.assert_allclose(model.attention(nothing)[0], model.common, rtol=1e-9)
     assert model.common.mean() == pytest.approx(1.0)
-    np.testing.assert_allclose(model.memberships(nothing)[0], model.weights, rtol=1e-9)
 
 
 def test_a_device_that_opens_a_mail_a_thousand_times_is_one_open() -> None:

@@ -114,5 +114,8 @@ def test_a_shop_without_contents_has_its_lesson_all_the_same(tmp_path: Path) -> 
     tables = (shop.reads, shop.contents.clear(), shop.interactions, shop.products, next_reads(WEEK).clear())
     for name, frame in zip((*CONTENT_TABLES, "label_contents"), tables, strict=True):
         frame.write_parquet(tmp_path / f"{name}.parquet")
+    pl.DataFrame({"customer_id": ["c00"], "as_of": [WEEK], "has_behaviour": [True]}).write_parquet(
+        tmp_path / "feat_customer.parquet"
+    )
     lesson = training._contents(TrainingSet(tmp_path), None)
     assert lesson.winner.predict(shop.reads).is_empty()

@@ -70,5 +70,5 @@ from counted
 inner join products on counted.product_id = products.product_id
 left join repurchases on counted.product_id = repurchases.product_id and counted.as_of = repurchases.as_of
 {# Who has bought a thing once says nothing of its rhythm unless it is used up. #}
-where counted.n_gaps > 0 or products.is_consumable
+where (counted.n_gaps > 0 or products.is_consumable) and not coalesce(products.is_sensitive, false)
 order by counted.as_of, counted.customer_id, counted.product_id

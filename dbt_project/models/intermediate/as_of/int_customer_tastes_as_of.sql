@@ -30,6 +30,7 @@ bought as (
         customers.as_of,
         products.category,
         products.brand,
+        coalesce(products.is_sensitive, false) as is_sensitive,
         sum(purchases.n_orders) as n_orders,
         sum(purchases.n_units) as n_units,
         {{ stable_sum('products_as_of.price_position * purchases.n_orders') }} as sum_price_position,
@@ -42,7 +43,7 @@ bought as (
     inner join products_as_of
         on purchases.product_id = products_as_of.product_id
         and customers.as_of = products_as_of.as_of
-    group by customers.customer_id, customers.as_of, products.category, products.brand
+    group by customers.customer_id, customers.as_of, products.category, products.brand, products.is_sensitive
 
 ),
 
@@ -56,7 +57,7 @@ categories as (
             partition by customer_id, as_of order by sum(n_orders) desc, sum(n_units) desc, category
         ) as nth
     from bought
-    where category is not null
+    where category is not null and not is_sensitive
     group by customer_id, as_of, category
 
 ),
@@ -71,7 +72,7 @@ brands as (
             partition by customer_id, as_of order by sum(n_orders) desc, sum(n_units) desc, brand
         ) as nth
     from bought
-    where brand is not null
+    where brand is not null and not is_sensitive
     group by customer_id, as_of, brand
 
 ),
