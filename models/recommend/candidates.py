@@ -32,7 +32,7 @@ class RetrievalParams:
     All but buy_again put forward what the customer has not bought.
     """
 
-    n_buy_again: int = 60
+    n_buy_again: int = 150
     n_viewed: int = 20
     n_bought_together: int = 20
     n_similar: int = 30
