@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-NOBODY = "nobody-"
+NOBODY = "made-up-customer-"
 """Begins the ids of customers who are made up."""
 
 

@@ -162,7 +162,7 @@ def made_up(frame: pl.DataFrame, n_rows: int) -> pl.DataFrame:
     """At most `n_rows` rows about nobody: examples are kept with the model, people are not.
 
     Every column is drawn from the frame by itself, so that no two values of a row are of one person but by chance. Times
-    are cut to the day, fractional numbers to two figures; customers are `nobody-1`, `nobody-2`, ...
+    are cut to the day, fractional numbers to two figures; customers are `made-up-customer-1`, `made-up-customer-2`, ...
     """
     rng = np.random.default_rng(EXAMPLE_SEED)
     n_rows = min(n_rows, frame.height)

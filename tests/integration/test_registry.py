@@ -74,7 +74,7 @@ def test_a_model_answers_without_the_example_it_was_logged_with(tmp_path: Path) 
     """Examples of people go with the first erasure, those of nobody stay."""
     home = Home(tmp_path, tmp_path / "landing")
     registry = Registry(home.registry_db, home.artifacts)
-    of_nobody = replace(lesson(1.0), example=EXAMPLE.with_columns(customer_id=pl.lit("nobody-1")))
+    of_nobody = replace(lesson(1.0), example=EXAMPLE.with_columns(customer_id=pl.lit("made-up-customer-1")))
     registry.record("churn", EARLY, "abc", of_nobody)
     version = registry.record("value", EARLY, "abc", lesson(3.0))
     drop_examples_of_people(home)

@@ -210,7 +210,7 @@ def test_an_example_is_about_nobody() -> None:
     example = made_up(people, 5)
     assert_frame_equal(example, made_up(people, 5))
     assert example.schema == people.schema
-    assert example["customer_id"].to_list() == [f"nobody-{i}" for i in range(1, 6)]
+    assert example["customer_id"].to_list() == [f"made-up-customer-{i}" for i in range(1, 6)]
     assert (example["first_seen_at"] == example["first_seen_at"].dt.truncate("1d")).all()
     assert set(example["revenue"]) <= {1000.0, 1100.0, 1200.0, 1300.0, 1400.0}
     assert (example["seen"].list.first() != example["place"]).all()
@@ -219,7 +219,7 @@ def test_an_example_is_about_nobody() -> None:
 
 
 def test_a_lesson_asks_about_nobody(lesson: Lesson) -> None:
-    assert lesson.example["customer_id"].str.starts_with("nobody-").all()
+    assert lesson.example["customer_id"].str.starts_with("made-up-customer-").all()
     assert lesson.winner.predict(lesson.example).height == lesson.example.height
 
 
