@@ -18,6 +18,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+NOBODY = "made-up-customer-"
+"""Begins the ids of customers who are made up."""
+
 
 class MissingFeatureError(ValueError):
     """A frame lacks columns the model needs; the message names both."""

@@ -18,14 +18,15 @@ from assets.privacy.exports import remember
 from assets.privacy.suppression import Suppression
 from assets.stops import apply_stops, current_stops, for_the_address
 from assets.storage import replace_bytes, replace_parquet
+from pipelines.destination import require_destination
+from pipelines.spreadsheet import as_csv
 
 PERSONAL = ("email", "first_name", "last_name")
-FORMULA = r"^[=+\-@\t\r]"
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
 class ExportError(ValueError):
-    """The plan is not there, or the file's name does not say a known format."""
+    """The plan is not there."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,11 @@ class Exported:
 def export_plan(home: Home, day: date, to: Path, now: datetime) -> Exported:
     """Write the plan of `day`, as it may be sent at `now`, to `to` (.csv, .parquet or .jsonl).
 
-    In CSV, lists are joined with "|", and a text that a spreadsheet would take for a formula gets an apostrophe before it:
-    names come from sign-up forms.
-
     Raises:
-        ExportError: no plan for that day, or another suffix.
+        ExportError: no plan for that day.
+        DestinationError: the file may not be written there.
     """
-    if to.suffix not in SUFFIXES:
-        raise ExportError(f"cannot export to '{to}'; let the name end in one of {', '.join(SUFFIXES)}")
-    if to.is_dir():
-        raise ExportError(f"'{to}' is a folder; name a file in it, for example {to}/plan.csv")
+    require_destination(home, to, SUFFIXES)
     plan = home.plan(day) / "send_plan.parquet"
     if not plan.exists():
         raise ExportError(
@@ -73,14 +69,7 @@ def export_plan(home: Home, day: date, to: Path, now: datetime) -> Exported:
     if to.suffix == ".parquet":
         replace_parquet(to, frame)
         return exported
-    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
-    if to.suffix == ".csv":
-        frame = frame.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join("|"))
-        frame = frame.with_columns(
-            _as_text(name) for name, dtype in frame.schema.items() if dtype == pl.String
-        )
-    text = frame.write_csv() if to.suffix == ".csv" else frame.write_ndjson()
-    replace_bytes(to, text.encode())
+    replace_bytes(to, as_csv(frame) if to.suffix == ".csv" else frame.write_ndjson().encode())
     return exported
 
 
@@ -90,8 +79,3 @@ def _stops(home: Home, now: datetime) -> pl.DataFrame:
     planned = [plan.select("message_id", "customer_id") for plan in plans]
     consents, events = (landed(home, table, now, history=False) for table in ("consents", "events"))
     return current_stops(consents, events, pl.concat(planned))
-
-
-def _as_text(column: str) -> pl.Expr:
-    text = pl.col(column)
-    return pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).alias(column)

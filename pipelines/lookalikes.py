@@ -12,17 +12,21 @@ from assets.privacy.exports import remember
 from assets.privacy.suppression import Suppression
 from assets.storage import replace_bytes, replace_parquet
 from mail.errors import nearest
-from models.lookalikes import MembershipModel, lookalike_frame, rank_lookalikes
+from models.lookalikes import MEMBER, MembershipModel, lookalike_frame, rank_lookalikes
+from models.order_rates import profiled
+from pipelines.spreadsheet import as_csv
 
 SUFFIXES = (".csv", ".parquet")
 
 
 class LookalikeError(ValueError):
-    """The day has no segments, there is no such segment, or the file's name does not say a known format."""
+    """The day has no segments, or there is no such segment, or nobody can resemble it."""
 
 
 def find_lookalikes(home: Home, day: date, segment: str, n: int) -> pl.DataFrame:
-    """The `n` customers most like those in a segment: customer_id, similarity, rank.
+    """The `n` customers most like those in a segment: customer_id, similarity, rank, consent_status.
+
+    No mailing list: it holds those too who have not agreed to mail, or may have withdrawn since that day.
 
     Args:
         home: a planned home.
@@ -47,20 +51,21 @@ def find_lookalikes(home: Home, day: date, segment: str, n: int) -> pl.DataFrame
     customers = pl.read_parquet(folder / "feat_customer.parquet")
     affinity = pl.read_parquet(folder / "feat_affinity.parquet")
     frame = lookalike_frame(customers, affinity, members)
+    if frame.filter(profiled(), MEMBER).is_empty():
+        raise LookalikeError(
+            f"of those in '{segment}' on {day} nobody has a profile that others could resemble: they do not allow "
+            "profiling; name another segment"
+        )
     erased = Suppression.load(home).is_his(frame.select("customer_id", email=pl.lit(None, dtype=pl.String)))
-    return rank_lookalikes(MembershipModel(), frame.filter(~erased), n)
+    ranked = rank_lookalikes(MembershipModel(), frame.filter(~erased), n)
+    consent = pl.read_parquet(folder / "feat_eligibility.parquet", columns=["customer_id", "consent_status"])
+    return ranked.join(consent, on="customer_id", how="left", maintain_order="left")
 
 
 def write_lookalikes(home: Home, found: pl.DataFrame, to: Path) -> None:
-    """Write the list to `to` (.csv or .parquet), where an erasure finds it.
-
-    Raises:
-        LookalikeError: another suffix.
-    """
-    if to.suffix not in SUFFIXES:
-        raise LookalikeError(f"cannot write to '{to}'; let the name end in one of {', '.join(SUFFIXES)}")
+    """Write the list to `to` (.csv or .parquet; see `require_destination`), where an erasure finds it."""
     remember(home, to)
     if to.suffix == ".parquet":
         replace_parquet(to, found)
     else:
-        replace_bytes(to, found.write_csv().encode())
+        replace_bytes(to, as_csv(found))

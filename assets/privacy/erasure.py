@@ -15,6 +15,7 @@ from pathlib import Path
 from assets.clock import Clock
 from assets.home import Home
 from assets.privacy import exports
+from assets.privacy.fitted import drop_examples_of_people
 from assets.privacy.journal import Journal
 from assets.privacy.person import Person, find
 from assets.privacy.proof import write_proof
@@ -114,6 +115,7 @@ def forget(home: Home, person: Person, clock: Clock, on_step: OnStep = lambda _:
     """
     now = clock.now()
     suppression = prepared(home)
+    drop_examples_of_people(home)
     erased = [at for customer in person.ids if (at := suppression.when(customer))]
     unfinished = Journal.of(home, person.ids)
     if unfinished is None and len(erased) == len(person.ids):

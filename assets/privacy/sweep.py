@@ -98,7 +98,7 @@ def look(found: Found, traces: Traces) -> Change:
         owns(Path(part).stem) for part in Path(found.label).parts
     ):
         return Change(Removed(rows=1, is_deleted=True), path.unlink)
-    reader = _reader(path)
+    reader = _reader(found)
     if reader is None:
         return Change()
     try:
@@ -111,8 +111,12 @@ def look(found: Found, traces: Traces) -> Change:
         raise UnreadableError(f"not readable ({cause}); mend or delete it, and run again") from error
 
 
-def _reader(path: Path) -> Callable[[Path, Traces], Change] | None:
-    """How a file is read: by what it begins with, else by its ending; None where it is empty."""
+def _reader(found: Found) -> Callable[[Path, Traces], Change] | None:
+    """How a file is read: by what it begins with, else by its ending; None where it is empty.
+
+    To open a model is to run what it holds: only those of the registry are opened, whatever others are called.
+    """
+    path = found.path
     with path.open("rb") as file:
         head = file.read(16)
     suffix = path.suffix.lower()
@@ -122,7 +126,7 @@ def _reader(path: Path) -> Callable[[Path, Traces], Change] | None:
         (head == b"SQLite format 3\x00", databases.look_at_sqlite),
         (suffix in (".csv", ".tsv"), records.look_at_csv),
         (suffix in (".jsonl", ".ndjson"), records.look_at_json_lines),
-        (path.name == MODEL_FILE, look_at_model),
+        (found.layer == "mlflow-artifacts" and path.name == MODEL_FILE, look_at_model),
         (not documents.is_text(path), documents.look_at_bytes),
         (suffix == ".json", documents.look_at_json),
         (True, documents.look_at_text),

@@ -25,9 +25,9 @@ from models.lessons.lesson import (
     N_EXPLAINED_ROWS,
     About,
     Lesson,
-    anonymous,
     comparison_figure,
     decide_and_fit,
+    made_up,
 )
 
 CRITERION = Criterion("ndcg_5", mean_of_rows, higher_is_better=True, margin=0.005)
@@ -94,7 +94,7 @@ def learn_contents(
         verdict,
         answers,
         fitted,
-        anonymous(now.reads.head(N_EXAMPLE_READS)),
+        made_up(now.reads, N_EXAMPLE_READS),
         comparison_figure(verdict, answers, "NDCG@5") if len(outcome) else {},
         {"training_data.csv": _training_data(snapshots, labels)},
         ABOUT,

@@ -26,11 +26,11 @@ from models.lessons.lesson import (
     N_IMPORTANCE_ROWS,
     About,
     Lesson,
-    anonymous,
     comparison_figure,
     contribution_files,
     decide_and_fit,
     importance_files,
+    made_up,
     snapshot_role,
 )
 from models.model import Explains, Model
@@ -115,7 +115,7 @@ def _learn(frame: pl.DataFrame, question: _Question, champion: str | None) -> Le
         verdict,
         answers,
         fitted,
-        anonymous(newest.sort("customer_id").head(N_EXAMPLE_ROWS)),
+        made_up(newest.sort("customer_id"), N_EXAMPLE_ROWS),
         figures,
         tables,
         question.about,

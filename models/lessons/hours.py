@@ -24,10 +24,10 @@ from models.lessons.lesson import (
     N_IMPORTANCE_ROWS,
     About,
     Lesson,
-    anonymous,
     comparison_figure,
     decide_and_fit,
     importance_files,
+    made_up,
 )
 from models.send_time import FEATURES, SendTimeModel, send_hour_profile
 from models.send_time_rules import BaseRate, BestHour90d, MostFrequentHour, PopulationCurve
@@ -83,7 +83,7 @@ def learn_send_time(sends: pl.DataFrame, hours: pl.DataFrame, champion: str | No
         answers, outcome, CRITERION, champion, lambda m: _fit(m, sends, now), groups
     )
     today = send_hour_profile(_customers(now), now)
-    example = anonymous(today.head(N_EXAMPLE_ROWS))
+    example = made_up(today, N_EXAMPLE_ROWS)
     figures: dict[str, Figure] = {}
     tables = {"training_data.csv": _training_data(sends, cut)}
     if split is not None and len(outcome):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -16,10 +17,10 @@ from models.evaluation.contest import Answer, Verdict, hold_contest
 from models.evaluation.drift import Reference
 from models.evaluation.importance import contribution_table
 from models.evaluation.plots import comparison_plot, contributions_plot, importance_plot
-from models.model import Explanation, Model
+from models.model import NOBODY, Explanation, Model
 
 Fitted = TypeVar("Fitted", bound=Model)
-N_EXAMPLE_ROWS = 5
+N_EXAMPLE_ROWS, EXAMPLE_SEED = 5, 0
 N_IMPORTANCE_ROWS, N_EXPLAINED_ROWS = 2000, 1000
 
 
@@ -158,10 +159,22 @@ def snapshot_role(is_labelled: pl.Expr) -> pl.Expr:
     )
 
 
-def anonymous(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with other names for its customers: examples are kept with the model, people are not."""
-    rank = pl.col("customer_id").rank("dense").cast(pl.String)
-    return frame.with_columns(pl.concat_str(pl.lit("example-"), rank).alias("customer_id"))
+def made_up(frame: pl.DataFrame, n_rows: int) -> pl.DataFrame:
+    """At most `n_rows` rows about nobody: examples are kept with the model, people are not.
+
+    Every column is drawn from the frame by itself, so that no two values of a row are of one person but by chance. Times
+    are cut to the day, fractional numbers to two figures; customers are `made-up-customer-1`, `made-up-customer-2`, ...
+    """
+    rng = np.random.default_rng(EXAMPLE_SEED)
+    n_rows = min(n_rows, frame.height)
+    drawn = pl.DataFrame(
+        [column.gather(rng.choice(frame.height, n_rows, replace=False)) for column in frame],
+        schema=frame.schema,
+    )
+    names = pl.Series([f"{NOBODY}{i + 1}" for i in range(n_rows)], dtype=pl.String)
+    return drawn.with_columns(
+        cs.datetime().dt.truncate("1d"), cs.float().round_sig_figs(2), names.alias("customer_id")
+    )
 
 
 def flatten(params: Any, prefix: str = "") -> dict[str, object]:

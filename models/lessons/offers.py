@@ -21,10 +21,10 @@ from models.lessons.lesson import (
     N_IMPORTANCE_ROWS,
     About,
     Lesson,
-    anonymous,
     comparison_figure,
     decide_and_fit,
     importance_files,
+    made_up,
 )
 from models.offers import trials
 from models.offers.learners import TLearner
@@ -116,7 +116,7 @@ def learn_offer_response(sends: pl.DataFrame, features: pl.DataFrame, champion: 
         figures, tables = {**figures, **drawn}, {**tables, **counted}
     now = newest(features)
     before = newest(features.filter(pl.col("as_of") < pl.col("as_of").max()))
-    example = _priced(now.sort("customer_id").head(N_EXAMPLE_ROWS), "percent_10")
+    example = _priced(made_up(now.sort("customer_id"), N_EXAMPLE_ROWS), "percent_10")
     winner = fitted[verdict.winner]
     references = {
         "features": Reference.of(now.select(trials.FEATURES), before.select(trials.FEATURES)),
@@ -125,9 +125,7 @@ def learn_offer_response(sends: pl.DataFrame, features: pl.DataFrame, champion: 
         ),
     }
     columns = ("customer_id", *trials.FEATURES, "offer_key", "percent", "fixed_cost")
-    return Lesson(
-        verdict, answers, fitted, anonymous(example.select(columns)), figures, tables, ABOUT, references
-    )
+    return Lesson(verdict, answers, fitted, example.select(columns), figures, tables, ABOUT, references)
 
 
 def sensitivity_of(scores: pl.DataFrame) -> pl.DataFrame:

@@ -17,11 +17,11 @@ from models.lessons.lesson import (
     N_EXPLAINED_ROWS,
     About,
     Lesson,
-    anonymous,
     comparison_figure,
     contribution_files,
     decide_and_fit,
     importance_files,
+    made_up,
 )
 from models.recommend import Als, Blend, BuyAgain, Ease, ItemNeighbours, Popular, Ranker, Recommender
 from models.recommend.evaluate import evaluate_recommendations
@@ -106,7 +106,7 @@ def learn_recommendations(
             explanation = explained(model.recommender, now, asked, N_EXPLAINED_ROWS)
             drawn, counted = contribution_files(explanation, model.name)
             figures, tables = {**figures, **drawn}, {**tables, **counted}
-    example = anonymous(now.interactions.sort("customer_id", "product_id").head(N_EXAMPLE_INTERACTIONS))
+    example = made_up(now.interactions.sort("customer_id", "product_id"), N_EXAMPLE_INTERACTIONS)
     customers = sample_rows(pl.DataFrame({"customer_id": now.everybody}), N_EXPLAINED_ROWS)
     shown = fitted[verdict.winner].recommender.predict(now, customers)
     references = {

@@ -20,11 +20,11 @@ from models.lessons.lesson import (
     N_EXPLAINED_ROWS,
     About,
     Lesson,
-    anonymous,
     comparison_figure,
     contribution_files,
     decide_and_fit,
     importance_files,
+    made_up,
     snapshot_role,
 )
 from models.model import Explains
@@ -124,7 +124,7 @@ def learn_propensity(frame: pl.DataFrame, champion: str | None) -> Lesson:
         "features": Reference.of(behaviour_of(now), behaviour_of(before)),
         "scores": Reference.of(chances_of(winner.predict(now)), chances_of(winner.predict(before))),
     }
-    example = anonymous(now.head(N_EXAMPLE_ROWS))
+    example = made_up(now, N_EXAMPLE_ROWS)
     return Lesson(verdict, answers, fitted, example, figures, tables, ABOUT, references)
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from models.evaluation.contest import Answer, Verdict
 from models.evaluation.drift import MIN_ROWS_PER_BIN, Reference
 from models.evaluation.plots import comparison_plot, profile_plot
-from models.lessons.lesson import N_EXAMPLE_ROWS, About, Lesson, anonymous
+from models.lessons.lesson import N_EXAMPLE_ROWS, About, Lesson, made_up
 from models.order_rates import newest
 from models.segments import BEHAVIOUR, CustomerSegments
 
@@ -46,7 +46,7 @@ def learn_segments(customers: pl.DataFrame, former: CustomerSegments | None) -> 
         Verdict(segments.name, None, reason),
         {segments.name: Answer(np.empty(0), metrics)},
         {segments.name: segments},
-        anonymous(now.head(N_EXAMPLE_ROWS)),
+        made_up(now, N_EXAMPLE_ROWS),
         {
             "sizes.png": comparison_plot(names, "share of customers", largest),
             "profile.png": profile_plot(

@@ -52,7 +52,7 @@ def export(
     if as_json:
         print_json({"rows": written.rows, "stopped": written.stopped, "to": to})
     else:
-        stdout.print(f"{written.rows} rows written to {to}")
+        typer.echo(f"{written.rows} rows written to {to}")
         if written.stopped:
             stdout.print(
                 f"{written.stopped} sends are held back: withdrawn, complained or bounced since the plan was made"
@@ -67,11 +67,18 @@ def lookalikes(
     landing: Landing = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the customers most like those in a segment who are not in it."""
+    """Find the customers most like those in a segment who are not in it.
+
+    This is no mailing list: it holds those too who have not agreed to mail, see consent_status. Who may be mailed, a plan
+    says.
+    """
     from assets.privacy.erasure import held
-    from pipelines.lookalikes import find_lookalikes, write_lookalikes
+    from pipelines.destination import require_destination
+    from pipelines.lookalikes import SUFFIXES, find_lookalikes, write_lookalikes
 
     settings, planned = Settings.from_env(landing=landing), plan_day(day, today())
+    if to is not None:
+        require_destination(settings.home, to, SUFFIXES)
     # No erasure while a file with ids is written: it would miss it.
     with held(settings.home, shared=True):
         found = find_lookalikes(settings.home, planned, segment, n)
@@ -80,7 +87,7 @@ def lookalikes(
     if as_json:
         print_json({"segment": segment, "lookalikes": found.to_dicts(), "to": to})
     elif to is not None:
-        stdout.print(f"{found.height} customers written to {to}")
+        typer.echo(f"{found.height} customers written to {to}")
     else:
         rows(f"Most like {segment}", found.columns, found.rows())
 

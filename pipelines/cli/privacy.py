@@ -81,20 +81,21 @@ def subject_export(
     from assets.privacy.subject import held_about
     from assets.privacy.suppression import SECRET
     from assets.storage import replace_bytes
+    from pipelines.destination import require_destination
 
     settings = Settings.from_env(landing=landing)
+    if to is not None:
+        require_destination(settings.home, to)
     document = held_about(settings.home, customer_id, Clock().now())
     text = json.dumps(document, indent=1, ensure_ascii=False, default=_plain)
     if to is None:
         typer.echo(text)
         return
-    if to.is_dir():
-        raise ValueError(f"'{to}' is a folder; name a file in it, for example {to}/subject.json")
     with held(settings.home, shared=True):
         # Before it is written: an erasure must find every file that may hold somebody.
         remember(settings.home, to)
         replace_bytes(to, text.encode(), SECRET)
-    stdout.print(f"written to {to}")
+    typer.echo(f"written to {to}")
 
 
 def _plain(value: object) -> object:

@@ -108,7 +108,7 @@ def test_plan_reports_to_people_what_it_made_and_where_to_look(replanned: Replan
 def test_export_joins_addresses_and_adds_no_row(
     sendplan: Command, shop: Shop, tmp_path: Path, suffix: str
 ) -> None:
-    file = tmp_path / "to" / f"plan{suffix}"
+    file = tmp_path / f"plan{suffix}"
     said = sendplan("export", "--date", DAY, "--to", file, "--json", home=shop.home.root)
     plan = shop.plan()
     assert (said.code, said.json["rows"], said.json["to"]) == (0, plan.height, str(file))
@@ -133,21 +133,22 @@ def test_export_joins_addresses_and_adds_no_row(
 
 
 @pytest.mark.parametrize(
-    ("day", "to", "message"),
+    ("day", "to", "code", "message"),
     [
         (
             "2025-01-20",
             "plan.csv",
+            1,
             "there is no plan for 2025-01-20 in {plans}; make it with: sendplan plan --date",
         ),
-        (str(DAY), "plan.xlsx", "plan.xlsx'; let the name end in one of .csv, .parquet, .jsonl"),
+        (str(DAY), "plan.xlsx", 2, "plan.xlsx'; let the name end in one of .csv, .parquet, .jsonl"),
     ],
 )
 def test_export_says_why_it_cannot(
-    sendplan: Command, shop: Shop, tmp_path: Path, day: str, to: str, message: str
+    sendplan: Command, shop: Shop, tmp_path: Path, day: str, to: str, code: int, message: str
 ) -> None:
     said = sendplan("export", "--date", day, "--to", tmp_path / to, home=shop.home.root)
-    assert (said.code, said.out) == (1, "")
+    assert (said.code, said.out) == (code, "")
     assert message.format(plans=shop.home.plans) in said.err
 
 

@@ -1,6 +1,6 @@
 """The registry keeps a lesson as an MLflow run and finds the champion of any day again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from assets.home import Home
+from assets.privacy.fitted import drop_examples_of_people
 from assets.registry import Registry, fingerprint
 from models.evaluation.contest import Answer, Verdict
 from models.lessons.lesson import Lesson
@@ -66,6 +68,21 @@ def test_a_run_holds_every_method_side_by_side(registry: Registry) -> None:
     }
     assert run.data.params == {"value": "3.0"}
     assert run.data.tags["champion"] == "constant"
+
+
+def test_a_model_answers_without_the_example_it_was_logged_with(tmp_path: Path) -> None:
+    """Examples of people go with the first erasure, those of nobody stay."""
+    home = Home(tmp_path, tmp_path / "landing")
+    registry = Registry(home.registry_db, home.artifacts)
+    of_nobody = replace(lesson(1.0), example=EXAMPLE.with_columns(customer_id=pl.lit("made-up-customer-1")))
+    registry.record("churn", EARLY, "abc", of_nobody)
+    version = registry.record("value", EARLY, "abc", lesson(3.0))
+    drop_examples_of_people(home)
+    kept = [path.relative_to(home.artifacts).parts[0] for path in home.artifacts.rglob("*input_example.json")]
+    assert kept == ["churn"] * 4
+    assert registry.load(version).predict(EXAMPLE)["score"].to_list() == [3.0, 3.0]
+    served = mlflow.pyfunc.load_model(f"models:/value/{version.number}")
+    assert served.predict(EXAMPLE.to_pandas())["score"].to_list() == [3.0, 3.0]
 
 
 def test_the_champion_of_a_day_does_not_depend_on_the_order_of_training(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from assets.home import Home
 from assets.privacy.exports import remembered
 from assets.storage import replace_parquet
+from pipelines.destination import DestinationError
 from pipelines.export import Exported, ExportError, export_plan
 
 DAY = date(2025, 7, 5)
@@ -45,8 +46,8 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_csv_has_addresses_joined_lists_and_no_formulas(home: Home, tmp_path: Path) -> None:
-    assert export_plan(home, DAY, tmp_path / "out" / "plan.csv", NOW).rows == 2
-    rows = pl.read_csv(tmp_path / "out" / "plan.csv").to_dicts()
+    assert export_plan(home, DAY, tmp_path / "plan.csv", NOW).rows == 2
+    rows = pl.read_csv(tmp_path / "plan.csv").to_dicts()
     assert [row["email"] for row in rows] == ["a@example.com", "b@example.com"]
     assert rows[0]["product_ids"] == "p1|p2"
     assert rows[0]["expected_margin"] == -0.5
@@ -64,7 +65,7 @@ def test_other_formats_keep_values_as_they_are(home: Home, tmp_path: Path, suffi
 
 
 def test_an_unknown_format_and_a_missing_plan_are_explained(home: Home, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"let the name end in one of \.csv, \.parquet, \.jsonl"):
+    with pytest.raises(DestinationError, match=r"let the name end in one of \.csv, \.parquet, \.jsonl"):
         export_plan(home, DAY, tmp_path / "plan.xls", NOW)
     with pytest.raises(ExportError, match="there is no plan for 2025-07-06.*sendplan plan --date 2025-07-06"):
         export_plan(home, date(2025, 7, 6), tmp_path / "plan.csv", NOW)

@@ -1,11 +1,12 @@
 """What a run carries and a day is compared with: importances, contributions, references, the model card."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 from customer_frames import World
+from polars.testing import assert_frame_equal
 
 from models.evaluation.champion import Criterion
 from models.evaluation.contest import Answer, hold_contest
@@ -14,7 +15,7 @@ from models.evaluation.importance import contribution_table, permutation_importa
 from models.evaluation.metrics import calibration_by_tenths, rmse
 from models.lessons.card import model_card
 from models.lessons.customers import learn_value
-from models.lessons.lesson import Lesson
+from models.lessons.lesson import Lesson, made_up
 from models.model import Explanation
 
 RNG = np.random.default_rng(1)
@@ -191,6 +192,35 @@ def test_a_lesson_carries_all_that_a_run_shows(lesson: Lesson) -> None:
         lesson.comparison.columns
     )
     assert set(lesson.references) == {"features", "scores"}
+
+
+def test_an_example_is_about_nobody() -> None:
+    n = 400
+    people = pl.DataFrame(
+        {
+            "customer_id": [f"c{i}" for i in range(n)],
+            "first_seen_at": [
+                datetime(2025, 1, 1, 10, 30, 1, 250_000) + timedelta(hours=i) for i in range(n)
+            ],
+            "revenue": [1000.0 + i for i in range(n)],
+            "seen": [[i, i] for i in range(n)],
+            "place": range(n),
+        }
+    )
+    example = made_up(people, 5)
+    assert_frame_equal(example, made_up(people, 5))
+    assert example.schema == people.schema
+    assert example["customer_id"].to_list() == [f"made-up-customer-{i}" for i in range(1, 6)]
+    assert (example["first_seen_at"] == example["first_seen_at"].dt.truncate("1d")).all()
+    assert set(example["revenue"]) <= {1000.0, 1100.0, 1200.0, 1300.0, 1400.0}
+    assert (example["seen"].list.first() != example["place"]).all()
+    assert made_up(people.head(2), 5).height == 2
+    assert made_up(people.clear(), 5).is_empty()
+
+
+def test_a_lesson_asks_about_nobody(lesson: Lesson) -> None:
+    assert lesson.example["customer_id"].str.starts_with("made-up-customer-").all()
+    assert lesson.winner.predict(lesson.example).height == lesson.example.height
 
 
 def test_the_card_tells_what_it_must(lesson: Lesson) -> None:

@@ -24,6 +24,7 @@ from assets.home import Home
 from assets.landing.ingest import ingest
 from assets.privacy import erasure
 from assets.privacy.exports import remember
+from assets.privacy.fitted import MODEL_FILE
 from assets.privacy.journal import Journal
 from assets.privacy.suppression import Suppression
 from assets.privacy.sweep import LAYERS
@@ -50,6 +51,16 @@ STEPS = [
     "proof",
 ]
 SIGNS = (b"c-17,", b'"c-17"', b"joe@example.org", b"joe%40example.org", b"Joe Doe", b"c-18")
+
+
+class _Trap:
+    """Pickled, it makes a file when it is read."""
+
+    def __init__(self, sign: Path) -> None:
+        self.sign = sign
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.sign,)
 
 
 class KilledError(BaseException):
@@ -335,6 +346,21 @@ def test_what_cannot_be_read_is_named_and_the_journal_stays(home: Home) -> None:
         path.unlink()
     assert forget(home).left == ()
     assert Journal.unfinished(home) == []
+
+
+@pytest.mark.parametrize("where", ["landing", "home", "export"])
+def test_no_file_from_elsewhere_is_run_because_it_is_called_like_a_model(
+    home: Home, tmp_path: Path, where: str
+) -> None:
+    folder = {"landing": home.landing / "events", "home": home.root, "export": tmp_path / "out"}[where]
+    folder.mkdir(exist_ok=True)
+    trap = folder / MODEL_FILE
+    trap.write_bytes(pickle.dumps({"who": "c-17", "then": _Trap(tmp_path / "was-run")}))
+    remember(home, trap)
+    (left,) = forget(home).left
+    assert Path(left.path).name == MODEL_FILE
+    assert "delete it" in left.why
+    assert not (tmp_path / "was-run").exists()
 
 
 def test_links_are_never_followed_out_of_the_landing_folder(home: Home, tmp_path: Path) -> None:
