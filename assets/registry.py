@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version as installed
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import polars as pl
@@ -71,6 +72,19 @@ class Version:
     def label(self) -> str:
         """`<question>@w<week>`: after `models:/`, the version's address in MLflow."""
         return f"{self.question}@{alias(self.week)}"
+
+
+class DamagedModelError(RuntimeError):
+    """A version cannot be loaded, or holds another model than it says; the text names it, the cause and the remedy."""
+
+    def __init__(self, version: Version, cause: str) -> None:
+        self.version = version
+        self.cause = cause
+        self.remedy = f"make it anew with: sendplan train --as-of {version.week}"
+        super().__init__(f"models:/{version.label} cannot be loaded ({cause}); {self.remedy}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.version, self.cause)
 
 
 class _Pickled(PythonModel):
@@ -137,10 +151,30 @@ class Registry:
         return champion if champion is not None and champion.week == week else None
 
     def load(self, version: Version) -> Model:
-        """The fitted model of a version."""
+        """The fitted model of a version.
+
+        Raises:
+            DamagedModelError: whatever is the matter with its files.
+        """
         _ = self._client
-        loaded = mlflow.pyfunc.load_model(f"models:/{version.question}/{version.number}")
-        return loaded.unwrap_python_model().model
+        try:
+            loaded = mlflow.pyfunc.load_model(f"models:/{version.question}/{version.number}")
+            model = loaded.unwrap_python_model().model
+            name = model.name
+        except Exception as error:
+            reason = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+            raise DamagedModelError(version, reason) from error
+        if name != version.method:
+            raise DamagedModelError(version, f"it holds '{name}', not '{version.method}'")
+        return model
+
+    def is_sound(self, version: Version) -> bool:
+        """Whether a version can be loaded."""
+        try:
+            self.load(version)
+        except DamagedModelError:
+            return False
+        return True
 
     def comparison(self, version: Version) -> pl.DataFrame:
         """The contest a version comes from: one row per method with the metrics known on the holdout, simplest first."""

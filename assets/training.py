@@ -256,7 +256,7 @@ def _question(
         seen = fingerprint([*files, *LEARNING], question, before)
         version = registry.at_week(question, week)
         metadata: dict[str, Any] = {}
-        if version is None or version.fingerprint != seen:
+        if version is None or version.fingerprint != seen or not registry.is_sound(version):
             former = registry.load(office) if office and goes_on else None
             lesson = learn(TrainingSet(folder, former), in_office)
             version = registry.record(question, week, seen, lesson)

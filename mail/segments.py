@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import duckdb
 import polars as pl
-from pydantic import Field
+from polars.datatypes import DataTypeClass
+from pydantic import Field, field_validator
 
 from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, validated
 from mail.schema import Key, Strict
@@ -65,6 +68,21 @@ REMEDIES: Mapping[str, str] = {
     "PARAMETER": "write the value out; there are no parameters",
     "LAMBDA": "lambdas are not allowed; use list_contains or list_has_any",
 }
+PLAUSIBLE: Mapping[DataTypeClass, object] = {
+    pl.String: "text",
+    pl.Boolean: True,
+    pl.Date: date(2025, 6, 1),
+    pl.Datetime: date(2025, 6, 1),
+}
+
+MAX_LEVELS = 200
+"""Most levels of DuckDB's tree of a condition; an operator in an operator takes two."""
+TOO_DEEP = "the condition is nested too deeply; write it flatter"
+
+LEARNT = "learnt_"
+"""How the keys of learnt segments begin."""
+BREAKS = frozenset({"Cc", "Zl", "Zp"})
+"""Unicode categories of control characters and line breaks."""
 
 
 class Audience(Strict):
@@ -73,6 +91,20 @@ class Audience(Strict):
     key: Key
     name: str = Field(min_length=1, max_length=80)
     condition: str = Field(min_length=1, max_length=2_000)
+
+    @field_validator("key")
+    @classmethod
+    def _is_not_learnt(cls, key: str) -> str:
+        if key.startswith(LEARNT):
+            raise ValueError(f"'{key}' begins as the keys of learnt segments do, '{LEARNT}'; choose another")
+        return key
+
+    @field_validator("name")
+    @classmethod
+    def _is_one_line(cls, name: str) -> str:
+        if any(category(character) in BREAKS for character in name):
+            raise ValueError("a name has no line breaks or control characters; write it on one line")
+        return name
 
 
 class AudienceFile(Strict):
@@ -83,23 +115,29 @@ class AudienceFile(Strict):
 
 @dataclass(frozen=True)
 class Audiences:
-    """The marketer's segments in the order of the file, each known to be sound for a table of these columns."""
+    """The marketer's segments in the order of the file, each known to be sound for a table of these columns.
+
+    Attributes:
+        audiences: the segments.
+        places: `<file>:<line>` of each one's condition.
+    """
 
     audiences: tuple[Audience, ...]
+    places: tuple[str, ...]
 
     def members(self, customers: pl.DataFrame) -> pl.DataFrame:
         """customer_id, segment_key, segment (its name): a row for each segment a customer is in, sorted.
 
-        Args: customers: one row per customer with customer_id and the columns that were checked. Who has a null where the
-        condition needs a value is not in the segment.
+        Args: customers: one row per customer with customer_id and the columns that were checked. For whom a condition
+        comes to null or fails, he is not in. Raises MessageFileError, without customers' values in it.
         """
         schema = {"customer_id": pl.String, "segment_key": pl.String, "segment": pl.String}
         with _locked(customers) as database:
             found = [
-                database.sql(f"select customer_id from {TABLE} where ({audience.condition}\n)")
-                .pl()
-                .with_columns(segment_key=pl.lit(audience.key), segment=pl.lit(audience.name))
-                for audience in self.audiences
+                _meeting(database, audience, place).with_columns(
+                    segment_key=pl.lit(audience.key), segment=pl.lit(audience.name)
+                )
+                for audience, place in zip(self.audiences, self.places, strict=True)
             ]
         return pl.concat([pl.DataFrame(schema=schema), *found]).sort("customer_id", "segment_key")
 
@@ -111,13 +149,45 @@ def load_audiences(customers: pl.DataFrame, path: Path = SEGMENTS) -> Audiences:
     `<file>:<line>: <what is wrong>; <what to do>`.
     """
     if not path.exists():
-        return Audiences(())
+        return Audiences((), ())
     document = read_yaml(path)
     audiences = validated(document, AudienceFile).segments
-    problems = [document.problem(at, text) for at, text in _mistakes(document, audiences, customers.clear(1))]
+    specimen = _specimen(customers.schema)
+    problems = [document.problem(at, text) for at, text in _mistakes(document, audiences, specimen)]
     if problems:
         raise MessageFileError("\n".join(problems))
-    return Audiences(tuple(audiences))
+    lines = [document.line(("segments", position, "condition")) for position in range(len(audiences))]
+    return Audiences(tuple(audiences), tuple(f"{path}:{line}" for line in lines))
+
+
+def _meeting(database: duckdb.DuckDBPyConnection, audience: Audience, place: str) -> pl.DataFrame:
+    """customer_id of those who meet a condition; one that fails for a customer is not met by him."""
+    try:
+        return database.sql(f"select customer_id from {TABLE} where try(({audience.condition}\n))").pl()
+    except duckdb.Error:
+        # The database's own words may hold what is known of a customer, and the event log keeps them.
+        raise MessageFileError(
+            f"{place}: '{audience.key}': the condition does not fit the customers of this day; compare numbers with "
+            "numbers, text with text"
+        ) from None
+
+
+def _specimen(schema: pl.Schema) -> pl.DataFrame:
+    """One made-up customer: an error that depends on values shows with him."""
+    return pl.DataFrame({name: [_plausible(dtype)] for name, dtype in schema.items()}, schema=schema)
+
+
+def _plausible(dtype: DataTypeClass | pl.DataType) -> object:
+    """A value of this type: a word, a count of 12, a share of a half, a day; null for a type that no column has."""
+    if isinstance(dtype, pl.List):
+        return [_plausible(dtype.inner)]
+    if isinstance(dtype, pl.Struct):
+        return {field.name: _plausible(field.dtype) for field in dtype.fields}
+    if dtype.is_integer():
+        return 12
+    if dtype.is_float():
+        return 0.5
+    return PLAUSIBLE.get(dtype.base_type())
 
 
 def _mistakes(
@@ -143,9 +213,14 @@ def _faults(database: duckdb.DuckDBPyConnection, condition: str, columns: list[s
     (text,) = database.execute(
         "select json_serialize_sql(?)", [f"select ({condition}\n) from {TABLE}"]
     ).fetchone() or ("{}",)
-    parsed = json.loads(text)
+    try:
+        parsed = json.loads(text)
+    except RecursionError:
+        return [TOO_DEEP]
     if parsed.get("error", True):
         reason = str(parsed.get("error_message", "it cannot be read"))
+        if reason.startswith("Max expression depth"):
+            return [TOO_DEEP]
         return [
             f"the condition is no SQL expression: {reason}; write it as in: n_orders >= 2 and country = 'DE'"
         ]
@@ -155,14 +230,19 @@ def _faults(database: duckdb.DuckDBPyConnection, condition: str, columns: list[s
         ]
     (expression,) = parsed["statements"][0]["node"]["select_list"]
     faults = list(dict.fromkeys(_refused(expression, columns)))
-    if faults:
-        return faults
+    return faults or _misfit(database, condition)
+
+
+def _misfit(database: duckdb.DuckDBPyConnection, condition: str) -> list[str]:
+    """What the database says when the condition is asked."""
     try:
         asked = database.execute(f"select ({condition}\n) from {TABLE}")
         asked.fetchall()
         kind = asked.description[0][1]
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
+        if isinstance(error, duckdb.OutOfRangeException):
+            return [f"the condition calculates too far: {reason}; calculate with smaller numbers"]
         return [
             f"the condition does not fit the columns: {reason}; compare numbers with numbers, text with text"
         ]
@@ -185,11 +265,14 @@ def _is_one_expression(statements: list[dict[str, Any]]) -> bool:
     )
 
 
-def _refused(part: object, columns: list[str]) -> Iterator[str]:
+def _refused(part: object, columns: list[str], level: int = 0) -> Iterator[str]:
     """Every part of an expression that a condition may not have."""
+    if level > MAX_LEVELS:
+        yield TOO_DEEP
+        return
     if isinstance(part, list):
         for item in part:
-            yield from _refused(item, columns)
+            yield from _refused(item, columns, level + 1)
         return
     if not isinstance(part, dict):
         return
@@ -208,7 +291,7 @@ def _refused(part: object, columns: list[str]) -> Iterator[str]:
         if name not in OPERATORS and name not in FUNCTIONS:
             yield f"the function '{name}' is not allowed; {nearest(name, sorted(FUNCTIONS))}"
     for value in part.values():
-        yield from _refused(value, columns)
+        yield from _refused(value, columns, level + 1)
 
 
 def _locked(customers: pl.DataFrame) -> duckdb.DuckDBPyConnection:

@@ -17,7 +17,7 @@ from assets.home import Home
 from assets.landing.report import quarantined
 from assets.mail_files import MailFolder
 from assets.privacy.journal import Journal
-from assets.registry import Registry
+from assets.registry import DamagedModelError, Registry
 from assets.training import QUESTIONS
 from pipelines.settings import Settings
 
@@ -122,11 +122,18 @@ def _models(home: Home) -> Iterator[Finding]:
         return
     registry = Registry(home.registry_db, home.artifacts)
     for question in QUESTIONS:
+        topic = f"model {question}"
         champion = registry.champion(question, date.max)
-        found = f"{champion.method}, trained for {champion.week}" if champion else "no champion"
-        yield Finding(
-            f"model {question}", champion is not None, found, "train it with: sendplan train --as-of DATE"
-        )
+        if champion is None:
+            yield Finding(topic, False, "no champion", "train it with: sendplan train --as-of DATE")
+            continue
+        found = f"{champion.method}, trained for {champion.week}"
+        try:
+            registry.load(champion)
+        except DamagedModelError as error:
+            yield Finding(topic, False, f"{found}, cannot be loaded ({error.cause})", error.remedy)
+        else:
+            yield Finding(topic, True, found)
 
 
 def _plans(home: Home) -> Iterator[Finding]:

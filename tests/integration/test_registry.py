@@ -1,19 +1,23 @@
 """The registry keeps a lesson as an MLflow run and finds the champion of any day again."""
 
+import shutil
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
+import dagster as dg
 import mlflow
 import numpy as np
 import polars as pl
 import pytest
+from command_line import Command
 from polars.testing import assert_frame_equal
 
 from assets.home import Home
 from assets.privacy.fitted import drop_examples_of_people
-from assets.registry import Registry, fingerprint
+from assets.registry import DamagedModelError, Registry, Version, fingerprint
+from assets.training import QUESTIONS, _question
 from models.evaluation.contest import Answer, Verdict
 from models.lessons.lesson import Lesson
 
@@ -129,3 +133,78 @@ def test_a_fingerprint_changes_with_content_and_facts(tmp_path: Path) -> None:
     assert first != fingerprint([file], "question", "2")
     file.write_bytes(b"two")
     assert first != fingerprint([file], "question", "1")
+
+
+def folder_of(version: Version) -> Path:
+    """Where MLflow keeps the fitted model of a version."""
+    return Path(mlflow.artifacts.download_artifacts(f"models:/{version.question}/{version.number}"))
+
+
+def cut_pickle(folder: Path) -> None:
+    file = folder / "python_model.pkl"
+    file.write_bytes(file.read_bytes()[:40])
+
+
+def empty_pickle(folder: Path) -> None:
+    (folder / "python_model.pkl").write_bytes(b"")
+
+
+def no_description(folder: Path) -> None:
+    (folder / "MLmodel").write_text("flavors: {")
+
+
+def test_a_damaged_model_is_named_with_the_remedy(registry: Registry, tmp_path: Path) -> None:
+    version = registry.record("value", EARLY, "abc", lesson(3.0))
+    folder = folder_of(version)
+    sound = shutil.copytree(folder, tmp_path / "sound")
+    for damage in (cut_pickle, empty_pickle, no_description, shutil.rmtree):
+        damage(folder)
+        with pytest.raises(DamagedModelError) as raised:
+            registry.load(version)
+        said = str(raised.value)
+        assert said.startswith("models:/value@w2025-06-02 cannot be loaded (")
+        assert said.endswith("; make it anew with: sendplan train --as-of 2025-06-02")
+        assert len(said.splitlines()) == 1
+        shutil.copytree(sound, folder, dirs_exist_ok=True)
+    assert registry.is_sound(version)
+
+
+def test_another_model_in_the_place_of_a_version_is_refused(registry: Registry) -> None:
+    version, other = (registry.record(name, EARLY, "abc", lesson(3.0)) for name in ("churn", "segments"))
+    stranger = mlflow.MlflowClient().get_model_version_by_alias("segments", "challenger").version
+    pickle = folder_of(replace(other, number=int(stranger))) / "python_model.pkl"
+    shutil.copy(pickle, folder_of(version) / "python_model.pkl")
+    with pytest.raises(DamagedModelError, match="it holds 'mean', not 'constant'"):
+        registry.load(version)
+
+
+def test_a_damaged_model_is_trained_again_and_a_sound_one_is_kept(registry: Registry, tmp_path: Path) -> None:
+    asset = _question("value", lambda *_: lesson(3.0), (), "Values.")
+
+    def trained() -> Version:
+        resources = {"home": Home(tmp_path, tmp_path), "registry": registry}
+        assert dg.materialize([asset], resources=resources, partition_key=str(EARLY)).success
+        version = registry.at_week("value", EARLY)
+        assert version is not None
+        return version
+
+    first = trained()
+    assert trained() == first
+    cut_pickle(folder_of(first))
+    again = trained()
+    assert again.number > first.number
+    assert_frame_equal(registry.load(again).predict(EXAMPLE), Constant(3.0).predict(EXAMPLE))
+
+
+def test_doctor_names_a_champion_that_cannot_be_loaded(sendplan: Command, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home", tmp_path / "home" / "landing")
+    registry = Registry(home.registry_db, home.artifacts)
+    sound, damaged = (registry.record(name, EARLY, "abc", lesson(3.0)) for name in QUESTIONS[:2])
+    cut_pickle(folder_of(damaged))
+    said = sendplan("doctor", "--json", home=home.root)
+    assert said.code == 1
+    assert said.json[f"model {sound.question}"]["ok"]
+    found = said.json[f"model {damaged.question}"]
+    assert not found["ok"]
+    assert found["found"].startswith("constant, trained for 2025-06-02, cannot be loaded (")
+    assert found["remedy"] == "make it anew with: sendplan train --as-of 2025-06-02"
