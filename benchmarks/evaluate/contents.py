@@ -1,4 +1,4 @@
-"""Trial: which articles customers of simulated shops read next, beside what their true tastes would have said."""
+"""Which articles customers of simulated shops read next, beside what their true tastes would have said."""
 
 from __future__ import annotations
 
