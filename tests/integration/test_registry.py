@@ -180,6 +180,9 @@ def test_another_model_in_the_place_of_a_version_is_refused(registry: Registry) 
 
 def test_a_damaged_model_is_trained_again_and_a_sound_one_is_kept(registry: Registry, tmp_path: Path) -> None:
     asset = _question("value", lambda *_: lesson(3.0), (), "Values.")
+    folder = Home(tmp_path, tmp_path).training(EARLY)
+    folder.mkdir(parents=True)
+    EXAMPLE.write_parquet(folder / "feat_customer.parquet")
 
     def trained() -> Version:
         resources = {"home": Home(tmp_path, tmp_path), "registry": registry}
