@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Which tests run in one worker, marked before xdist looks: those that share a planned shop, else those of one file."""
     for item in items:
         shares = PLANNED & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("planned shop" if shares else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group("planned shop" if shares else item.path.stem))
 
 
 @pytest.fixture
