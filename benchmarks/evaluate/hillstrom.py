@@ -17,7 +17,8 @@ from scipy.stats import t as student
 from sklearn.model_selection import train_test_split
 
 from benchmarks.evaluate.table import Table, Target, data_file
-from models.evaluation.uplift import FloatArray, qini_auc
+from models.evaluation.uplift import qini_auc
+from models.features import FloatArray
 from models.offers.learners import DRLearner, EffectLearner, SLearner, TLearner, XLearner, arms
 from models.offers.regression import Linear, Logistic, Trees
 

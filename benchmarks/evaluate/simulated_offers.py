@@ -23,8 +23,8 @@ from assets.dbt import Dbt, warehouse_vars
 from assets.home import Home
 from assets.landing.ingest import ingest
 from benchmarks.evaluate.table import Table, Target
+from models.features import FloatArray
 from models.lessons.offers import METHODS
-from models.offers.regression import FloatArray
 from models.offers.response import OfferModel
 from models.offers.trials import NO_OFFER, with_features
 from shop.config import ShopConfig

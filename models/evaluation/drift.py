@@ -14,12 +14,9 @@ from typing import Any, Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from models.evaluation.metrics import psi_of_counts
-
-FloatArray = NDArray[np.float64]
+from models.evaluation.metrics import FloatArray, psi_of_counts
 
 WARN, ALARM = 0.1, 0.25
 """Below the first a column is stable by custom, above the second it has shifted."""

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from models.evaluation.champion import Criterion
+from models.evaluation.metrics import FloatArray
 from models.model import Explanation
 
-FloatArray = NDArray[np.float64]
 Judge = Callable[[pl.DataFrame, int], FloatArray]
 """(copies of the judged rows below one another, how many) -> the criterion's metric of each copy."""
 

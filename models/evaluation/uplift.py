@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
-FloatArray = NDArray[np.float64]
+from models.evaluation.metrics import FloatArray
 
 
 @dataclass(frozen=True)

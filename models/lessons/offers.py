@@ -16,6 +16,7 @@ from models.evaluation.drift import Reference
 from models.evaluation.importance import permutation_importance, sample_rows
 from models.evaluation.plots import effect_plot, gain_plot
 from models.evaluation.uplift import effect_table, rank_gain, robust_scores
+from models.features import FloatArray
 from models.lessons.lesson import (
     N_EXAMPLE_ROWS,
     N_IMPORTANCE_ROWS,
@@ -28,7 +29,7 @@ from models.lessons.lesson import (
 )
 from models.offers import trials
 from models.offers.learners import TLearner
-from models.offers.regression import FloatArray, Logistic, Scale
+from models.offers.regression import Logistic, Scale
 from models.offers.response import (
     DiscountShareOffers,
     DRLearnerOffers,

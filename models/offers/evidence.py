@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from models.features import FloatArray
 
 SPREADS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Prior variances of the fitted deviation that are compared, in squares of the unit of the target."""

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.uplift import robust_scores
-from models.offers.regression import FloatArray, MakeRegression
+from models.features import FloatArray
+from models.offers.regression import MakeRegression
 
 
 @dataclass(frozen=True)

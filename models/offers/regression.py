@@ -11,10 +11,9 @@ from typing import Protocol, Self
 
 import numpy as np
 import xgboost as xgb
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, Ridge
 
-FloatArray = NDArray[np.float64]
+from models.features import FloatArray
 
 FARTHEST = 4.0
 """Standardised values are held within this many deviations: one rich customer does not set a slope."""

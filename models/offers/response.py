@@ -14,11 +14,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import polars as pl
 
+from models.features import FloatArray
 from models.model import NotFittedError, require
 from models.offers import trials
 from models.offers.evidence import evidence_slopes, mean_and_error, towards_zero
 from models.offers.learners import Arms, TLearner, XLearner, cross_fitted_scores
-from models.offers.regression import Constant, FloatArray, Linear, Logistic, Scale
+from models.offers.regression import Constant, Linear, Logistic, Scale
 from models.offers.trials import FEATURES, NO_OFFER, SENDS
 
 NONE = "no offer"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from models.features import FloatArray
 from models.model import require
 from models.offers.learners import Arms, arms
-from models.offers.regression import FloatArray
 
 NO_OFFER = "none"
 
