@@ -60,6 +60,10 @@ class Home:
         """The published send plan of one day."""
         return self.plans / f"plan_date={day:%Y-%m-%d}"
 
+    def outcomes(self, day: date) -> Path:
+        """What had become of the plans of before one day by then, and the report on it."""
+        return self.root / "outcomes" / f"plan_date={day:%Y-%m-%d}"
+
     @property
     def marketing(self) -> Path:
         """The read-only DuckDB file for marketers, swapped in by an atomic rename."""

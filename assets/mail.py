@@ -32,14 +32,16 @@ DEADLINE = "0 2 * * *"
         "plan_decisions": dg.AssetIn(input_manager_key="decisions_io"),
         "feat_product": dg.AssetIn(input_manager_key="features_io"),
     },
-    deps=["raw_customers", "raw_contents"],
+    # The audits may stop a plan.
+    deps=["raw_customers", "raw_contents", "plan_audits"],
     owners=MARKETING,
     kinds={"jinja2", "parquet"},
-    code_version="1",
+    code_version="2",
     metadata={"dagster/column_schema": column_schema()},
     freshness_policy=dg.FreshnessPolicy.cron(deadline_cron=DEADLINE, lower_bound_delta=timedelta(hours=2)),
 )
 def send_plan(
+    context: dg.AssetExecutionContext,
     home: dg.ResourceParam[Home],
     mail_folder: dg.ResourceParam[MailFolder],
     plan_decisions: pl.DataFrame,
@@ -56,6 +58,8 @@ def send_plan(
         contents=pl.read_parquet(home.raw / "contents.parquet", columns=["content_id", "title"]),
         offers=catalogue.frames()["offers"],
     )
+    hidden = mail_folder.policy(date.fromisoformat(context.partition_key)).hidden_variables
+    sends = sends.with_columns(pl.lit(None, dtype=sends.schema[name]).alias(name) for name in hidden)
     texts = render_subjects(sends, catalogue).select("customer_id", "subject", "preheader")
     plan = plan_decisions.join(texts, on="customer_id", how="left", maintain_order="left")
     plan = plan.with_columns((pl.selectors.float() - pl.selectors.starts_with("propensity")).round(DECIMALS))
@@ -92,18 +96,22 @@ MARKETERS_TABLES = {
     "replenishment": "score_replenishment",
     "product_slots": "score_slots",
     "recommended_contents": "score_contents",
+    "control_membership": "control_membership",
 }
 """Tables of `marketing.duckdb` beside `send_plan`, and the assets they hold, of the newest plan date; sorted by customer."""
+
+REPORTS = {"outcomes_by": "outcome_report"}
+"""Tables about nobody in particular, and the assets they hold, likewise of the newest plan date."""
 
 
 @dg.asset(
     group_name="plan",
     partitions_def=daily,
     backfill_policy=one_day_per_run,
-    deps=[send_plan, *MARKETERS_TABLES.values()],
+    deps=[send_plan, "plan_audits", *MARKETERS_TABLES.values(), *REPORTS.values()],
     owners=MARKETING,
     kinds={"duckdb"},
-    code_version="3",
+    code_version="4",
     pool="marketing",
 )
 def marketing_database(home: dg.ResourceParam[Home]) -> dg.MaterializeResult[None]:
@@ -113,7 +121,7 @@ def marketing_database(home: dg.ResourceParam[Home]) -> dg.MaterializeResult[Non
 
 
 def publish(home: Home) -> pl.DataFrame:
-    """Build the database aside from all published plans and MARKETERS_TABLES of the newest, and swap it in by a rename.
+    """Build the database aside from all plans, their audits and the other tables of the newest; swap it in by a rename.
 
     Returns:
         plan_date, customers, sends: one row per day in it.
@@ -132,10 +140,22 @@ def publish(home: Home) -> pl.DataFrame:
             "from send_plan group by plan_date"
         ).pl()
         newest: date = counts["plan_date"].max()
-        for name, asset in MARKETERS_TABLES.items():
-            for folder in (home.features(newest), home.scores(newest)):
+        for name, asset in {**MARKETERS_TABLES, **REPORTS}.items():
+            for folder in (
+                home.features(newest),
+                home.scores(newest),
+                home.decisions(newest),
+                home.outcomes(newest),
+            ):
                 if (file := folder / f"{asset}.parquet").is_file():
                     connection.execute(f"create table {name} as select * from read_parquet(?)", [str(file)])
+        audited = f"{home.decisions(newest).parent}/as_of=*/plan_audits.parquet"
+        if any(home.decisions(newest).parent.glob("as_of=*/plan_audits.parquet")):
+            connection.execute(
+                "create table plan_audits as select * from read_parquet(?, hive_partitioning = false) "
+                "where plan_date <= ? order by all",
+                [audited, newest],
+            )
         connection.execute("checkpoint")
     aside.replace(database)
     return counts

@@ -12,6 +12,7 @@ SENT_ALONE = (
     *(
         "message_key",
         "trigger_key",
+        "campaign_key",
         "triggered_at",
         "send_at",
         "send_at_local",
@@ -29,6 +30,8 @@ SENT_ALONE = (
         "p_purchase",
         "p_purchase_basis",
         "offer_cost",
+        "offer_uplift",
+        "offer_margin",
     ),
     *("unsubscribe_cost", "fatigue_cost", "expected_margin", "unsubscribe_risk", "message_id"),
 )
@@ -36,6 +39,7 @@ SENT_ALONE = (
 
 _CERTAIN = (
     "propensity",
+    "propensity_ticket",
     "propensity_message",
     "propensity_offer",
     "propensity_variant",
@@ -124,6 +128,7 @@ def apply_stops(plan: pl.DataFrame, stops: pl.DataFrame) -> pl.DataFrame:
         instead("explanation", sentence),
         *(instead(name, pl.lit(None)) for name in SENT_ALONE if name in plan.columns),
         *(instead(name, pl.lit(1.0)) for name in _CERTAIN if name in plan.columns),
+        *(instead(name, pl.lit(0.0)) for name in ("propensity_mc_error",) if name in plan.columns),
         *(instead(name, pl.lit(False)) for name in ("explored",) if name in plan.columns),
     ).select(plan.columns)
 

@@ -66,6 +66,8 @@ NOT_LEARNT_FROM = (
     "int_customer_segments_as_of",
     "audit_customer",
     "feat_repurchases",
+    "feat_message_results",
+    "feat_recent_orders",
 )
 """Tables of a plan date that no model reads."""
 

@@ -1,22 +1,24 @@
 """Reading messages/*.yaml, offers.yaml and policy.yaml, with every mistake named by file and line.
 
-Here: reading, checks across files, the frames the policy reads. Not here: fields (schema), rendering
-(subjects).
+Here: reading, checks across files, the frames the policy reads. Not here: fields (schema), composed subjects (grammar),
+rendering (subjects).
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import get_args
 
 import polars as pl
 
 from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, validated
+from mail.grammar import approved_subjects
 from mail.schema import EXPLANATION_FACTS, LAYOUTS, Message, Offer, OfferFile, PolicyFile, Stage, Variant
 from mail.templates import facts_of, try_out, variables_of
 from mail.variables import SAMPLES, VARIABLES
+from mail.wording import Wording, wording_of
 
 FOLDER = Path(__file__).parent
 MESSAGES = FOLDER / "messages"
@@ -25,6 +27,8 @@ POLICY = FOLDER / "policy.yaml"
 
 NO_OFFER = "none"
 ALWAYS_KNOWN = frozenset({"n_products"})
+
+_FACTORS = tuple(field.name for field in fields(Wording))
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,11 @@ class Catalogue:
                         "priority": message.priority,
                         "cool_down_days": message.cool_down_days,
                         "uses_profile": message.uses_profile,
+                        "kind": message.kind,
+                        "max_per_day": message.max_per_day,
                         "is_promotional": message.is_promotional,
+                        "needs_approval": message.needs_approval,
+                        "control_share": message.control_share,
                         "min_products": message.needs.min_products,
                         "max_products": message.max_products,
                         "needs_context_product": message.needs.context_product,
@@ -68,7 +76,11 @@ class Catalogue:
                     "priority": pl.Int64,
                     "cool_down_days": pl.Int64,
                     "uses_profile": pl.Boolean,
+                    "kind": pl.String,
+                    "max_per_day": pl.Int64,
                     "is_promotional": pl.Boolean,
+                    "needs_approval": pl.Boolean,
+                    "control_share": pl.Float64,
                     "min_products": pl.Int64,
                     "max_products": pl.Int64,
                     "needs_context_product": pl.Boolean,
@@ -79,12 +91,21 @@ class Catalogue:
             ),
             "message_variants": pl.DataFrame(
                 [
-                    (message.key, subject.id, sorted(variables_of(subject.template, VARIABLES)))
+                    {
+                        "message_key": message.key,
+                        "subject_variant": subject.id,
+                        "needs": sorted(variables_of(subject.template, VARIABLES)),
+                        **asdict(_wording(subject)),
+                    }
                     for message in messages
                     for subject in message.subjects
                 ],
-                schema={"message_key": pl.String, "subject_variant": pl.String, "needs": pl.List(pl.String)},
-                orient="row",
+                schema={
+                    "message_key": pl.String,
+                    "subject_variant": pl.String,
+                    "needs": pl.List(pl.String),
+                    **{name: pl.String if name == "length" else pl.Boolean for name in _FACTORS},
+                },
             ),
             "message_layouts": pl.DataFrame(
                 [
@@ -103,9 +124,10 @@ class Catalogue:
             ),
             "message_tones": pl.DataFrame(
                 [
-                    (message.key, stage, message.tones.get(stage, message.tones["default"]))
+                    (message.key, stage, tone)
                     for message in messages
                     for stage in get_args(Stage)
+                    for tone in message.tones.get(stage, message.tones["default"])
                 ],
                 schema={"message_key": pl.String, "lifecycle_stage": pl.String, "tone": pl.String},
                 orient="row",
@@ -120,6 +142,8 @@ class Catalogue:
                     "percent": pl.Float64,
                     "min_price_sensitivity": pl.Float64,
                     "floor_margin": pl.Float64,
+                    "max_per_day": pl.Int64,
+                    "cost_per_day": pl.Float64,
                     "coupon_prefix": pl.String,
                 },
             ).rename({"key": "offer_key"}),
@@ -127,7 +151,8 @@ class Catalogue:
 
 
 def load_catalogue(messages: Path = MESSAGES, offers: Path = OFFERS) -> Catalogue:
-    """Reads every `*.yaml` of a folder and the offers.
+    """Reads every `*.yaml` of a folder and the offers; approved subjects of grammar.yaml beside the folder, if there is one,
+    follow a message's own.
 
     Raises:
         MessageFileError: with one line for each mistake, as `<file>:<line>: <what is wrong>; <what to do>`.
@@ -153,6 +178,9 @@ def load_catalogue(messages: Path = MESSAGES, offers: Path = OFFERS) -> Catalogu
         by_key[message.key] = message
     if problems:
         raise MessageFileError("\n".join(problems))
+    for key, approved in approved_subjects(messages.parent, by_key).items():
+        every = [*by_key[key].subjects, *approved]
+        by_key[key] = by_key[key].model_copy(update={"subjects": every})
     return Catalogue(dict(sorted(by_key.items())), by_offer)
 
 
@@ -163,6 +191,12 @@ def load_policy(path: Path = POLICY) -> PolicyFile:
         MessageFileError: as `load_catalogue`.
     """
     return validated(read_yaml(path), PolicyFile)
+
+
+def _wording(subject: Variant) -> Wording:
+    """Factors of a subject, by its words unless its file says otherwise."""
+    found = wording_of(subject.template)
+    return found if subject.is_urgent is None else replace(found, is_urgent=subject.is_urgent)
 
 
 def _load_offers(path: Path) -> dict[str, Offer]:
@@ -203,6 +237,9 @@ def _mistakes(
         yield ("key",), f"the key is '{message.key}' but the file is {document.path.name}; make them the same"
     if "default" not in message.tones:
         yield ("tones",), "'tones' has no 'default'; add one"
+    for stage, tones in message.tones.items():
+        if len(set(tones)) < len(tones):
+            yield ("tones", stage), f"the tones of '{stage}' name one twice; name each once"
     for position, offer in enumerate(message.allowed_offers):
         if offer not in offers:
             yield ("allowed_offers", position), f"unknown offer '{offer}'; {nearest(offer, list(offers))}"

@@ -26,6 +26,12 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+LEARNT = (
+    *("product_name", "product_brand", "category", "city", "days_since_last_order", "n_orders"),
+    "content_title",
+)
+"""Variables that show what is known of a person; a subject may not name them where personalisation is 'discreet'."""
+
 SAMPLES: tuple[Mapping[str, str | int], ...] = tuple(
     MappingProxyType(
         {
@@ -41,12 +47,13 @@ SAMPLES: tuple[Mapping[str, str | int], ...] = tuple(
             "content_title": "Your first ten kilometres",
         }
     )
-    for days, orders, products in ((34, 5, 4), (0, 1, 1))
+    for days, orders, products in ((34, 5, 4), (0, 1, 1), (34, 5, 2), (34, 5, 3), (34, 5, 12), (34, 5, 0))
 )
-"""Values a template is tried out with when it is read: usual ones, and the least numbers."""
+"""Values a template is tried out with when it is read: usual ones, the least numbers, and every usual number of products."""
 
 MAX_PRODUCT_NAME = 48
 _MAX_NAME = 24
+_SEPARATORS = " ,;:-/&"
 _NO_NAME = ["n/a", "na", "null", "none", "nan", "unknown", "test", "customer", "kunde", "anonymous"]
 _NO_NAME_CHARACTERS = r"[\d@/\\<>{}%$#*_=|\[\]:;!?\"&]|\.\p{L}{2}"
 _CONTROL = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+"
@@ -82,17 +89,14 @@ def clean_name(name: pl.Expr) -> pl.Expr:
 def clean_product_name(name: pl.Expr) -> pl.Expr:
     """A product's name in a sentence: capitals throughout become a sentence's, more than 48 characters are
     cut at a word; null if only separators are left."""
-    text = plain(name)
+    text = plain(name).str.strip_chars_start(_SEPARATORS)
     shouting = (text == text.str.to_uppercase()) & (text.str.len_chars() > 4)
     calm = text.str.slice(0, 1).str.to_uppercase() + text.str.slice(1).str.to_lowercase()
     text = pl.when(shouting).then(calm).otherwise(text)
     cut = text.str.slice(0, MAX_PRODUCT_NAME)
-    at_word = pl.coalesce(cut.str.extract(r"^(.*\S)\s+\S*$", 1), cut).str.strip_chars_end(" ,;:-/&")
-    return (
-        pl.when(text.str.len_chars() > MAX_PRODUCT_NAME)
-        .then(pl.when(at_word != "").then(at_word))
-        .otherwise(text)
-    )
+    at_word = pl.coalesce(cut.str.extract(r"^(.*\S)\s+\S*$", 1), cut).str.strip_chars_end(_SEPARATORS)
+    short = pl.when(text.str.len_chars() > MAX_PRODUCT_NAME).then(at_word).otherwise(text)
+    return pl.when(short != "").then(short)
 
 
 def personal_flags(customers: pl.DataFrame) -> pl.DataFrame:

@@ -19,6 +19,7 @@ from models.features import FloatArray
 from models.link import Link, is_enough
 from models.model import Explanation
 from models.portrait import Portrait
+from models.side_by_side import side_by_side
 
 CORRECTED, RANKED, PLAIN = MEMBERS = ("corrected", "ranked", "plain")
 STEPS = 5
@@ -86,11 +87,13 @@ class Ensemble:
             base = self._levelled(rows, rows.base)
             alone = self._levelled(rows, np.full(len(rows.base), float(rows.base.mean())))
             portrait, params = rows.portrait, self.params
-            self._boosters = {
-                CORRECTED: self._train(portrait.figures, rows.label, base, params.rounds),
-                RANKED: self._train(portrait.standing, rows.label, base, params.rounds),
-                PLAIN: self._train(portrait.standing, rows.label, alone, params.plain_rounds),
+            learnt_from = {
+                CORRECTED: (portrait.figures, base, params.rounds),
+                RANKED: (portrait.standing, base, params.rounds),
+                PLAIN: (portrait.standing, alone, params.plain_rounds),
             }
+            grown = side_by_side(lambda member: self._train(rows.label, *learnt_from[member]), learnt_from)
+            self._boosters = dict(zip(learnt_from, grown, strict=True))
         return self
 
     @property
@@ -136,7 +139,7 @@ class Ensemble:
         )
 
     def _train(
-        self, matrix: NDArray[np.float32], label: FloatArray, offset: FloatArray, rounds: int
+        self, label: FloatArray, matrix: NDArray[np.float32], offset: FloatArray, rounds: int
     ) -> xgb.Booster:
         params = self.params
         settings = {

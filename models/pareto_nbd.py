@@ -51,8 +51,10 @@ class ParetoNbd(BuyTillYouDie):
     def p_no_order(self, frame: pl.DataFrame, days: float | FloatArray) -> FloatArray:
         """P(no order in the `days` after as_of): how much likelier the history is than the same one, silent for longer."""
         x, t_x, age = self._history(frame)
-        now = np.logaddexp(*_alive_and_ended(self.fitted, x, t_x, age))
-        silent = np.logaddexp(*_alive_and_ended(self.fitted, x, t_x, age + days))
+        since_last = _log_tail(self.fitted, x, t_x)
+        now, silent = (
+            np.logaddexp(*_terms(self.fitted, x, since_last, until)) for until in (age, age + days)
+        )
         none: FloatArray = np.exp(np.minimum(silent - now, 0.0))
         return none
 
@@ -69,9 +71,16 @@ def _alive_and_ended(
     params: FloatArray | tuple[float, ...], x: FloatArray, t_x: FloatArray, age: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Logarithms of the likelihood's two terms: active at `age`, and ended between `t_x` and `age`."""
+    return _terms(params, x, _log_tail(params, x, t_x), age)
+
+
+def _terms(
+    params: FloatArray | tuple[float, ...], x: FloatArray, since_last: FloatArray, age: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The same from the hypergeometric term at `t_x`."""
     r, alpha, s, beta = params
     alive = -(r + x) * np.log(alpha + age) - s * np.log(beta + age)
-    since_last, since_now = (_log_tail(params, x, time) for time in (t_x, age))
+    since_now = _log_tail(params, x, age)
     with np.errstate(divide="ignore"):
         between = np.log(-np.expm1(np.minimum(since_now - since_last, 0.0)))
     ended: FloatArray = np.log(s / (r + s + x)) + since_last + between

@@ -1,7 +1,10 @@
 """How a customer answers a message: rates of opening, clicking, ordering and leaving, from past sends.
 
+A click takes an open and an order a click, so each is a rate among those who came so far: opens are many and tell customers
+apart, clicks per open tell messages apart, and orders that nobody clicked for are not the mail's.
+
 Here: hierarchical empirical-Bayes rates by customer and message. Not here: when he opens (`send_time`), what an order
-is worth (`value`), which message is chosen (`assets.plan`).
+is worth (`value`), which message is chosen (`models.policy`).
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ HISTORY = (
     "n_sent",
     "n_human_opens",
     "n_clicks",
-    "n_orders",
+    "n_click_orders",
     "n_unsubscribes",
     "n_complaints",
 )
@@ -30,24 +33,48 @@ NO_HISTORY = "no e-mail history"
 
 @dataclass(frozen=True)
 class Outcome:
-    """An answer to a message: output column, the counts that add up to it, and the rate to expect of any shop."""
+    """An answer to a message.
+
+    Attributes:
+        column: of the chance of it per send.
+        count: column of `_answers` that counts it.
+        among: column of `_answers` that counts those it is a share of.
+        prior_rate: share to expect of any shop.
+        after: outcome whose chance it is multiplied with, as it takes that one; None where it is a share of sends.
+    """
 
     column: str
-    counts: tuple[str, ...]
+    count: str
+    among: str
     prior_rate: float
+    after: str | None = None
 
 
 OUTCOMES = (
-    Outcome("p_open", ("n_human_opens",), 0.20),
-    Outcome("p_click", ("n_clicks",), 0.025),
-    Outcome("p_purchase", ("n_orders",), 0.005),
-    Outcome("unsubscribe_risk", ("n_unsubscribes", "n_complaints"), 0.002),
+    Outcome("p_open", "opened", "n_sent", 0.20),
+    Outcome("p_click", "clicked", "opened", 0.12, after="p_open"),
+    Outcome("p_purchase", "ordered", "clicked", 0.15, after="p_click"),
+    Outcome("unsubscribe_risk", "left", "n_sent", 0.002),
 )
+
+
+def _answers() -> dict[str, pl.Expr]:
+    """What became of the sends of a row, each send counted once; a click without an open seen is one all the same."""
+    sent, opens, clicks = (pl.col(name).cast(pl.Float64) for name in ("n_sent", "n_human_opens", "n_clicks"))
+    clicked = pl.min_horizontal(clicks, sent)
+    orders, gone = pl.col("n_click_orders"), pl.col("n_unsubscribes") + pl.col("n_complaints")
+    return {
+        "n_sent": sent,
+        "opened": pl.max_horizontal(pl.min_horizontal(opens, sent), clicked),
+        "clicked": clicked,
+        "ordered": pl.min_horizontal(orders.cast(pl.Float64), clicked),
+        "left": pl.min_horizontal(gone.cast(pl.Float64), sent),
+    }
 
 
 @dataclass(frozen=True)
 class ResponseParams:
-    """Strength of each prior, in sends.
+    """Strength of each prior, in sends (opens, clicks: whatever the rate is a share of).
 
     shop_strength: of the rates to expect of any shop. message_bounds, customer_bounds: limits of the strengths that
     the method of moments may find for a message's and a customer's prior. cell_strength: of the customer's own rate
@@ -79,8 +106,8 @@ class ResponseModel:
 
     `fit`: `feat_message_history` at one date: HISTORY columns, one row per customer and message_key; several answers
     to one send count once. `predict`: frame with customer_id and message_key -> customer_id, message_key, p_open,
-    p_click, p_purchase (Float64 in (0, 1), per send), unsubscribe_risk (unsubscribe or complaint), basis; null with
-    basis 'no e-mail history' if the shop has sent nothing yet.
+    p_click, p_purchase (an order that a click led to; all three Float64 in (0, 1), per send), unsubscribe_risk
+    (unsubscribe or complaint), basis; null with basis 'no e-mail history' if the shop has sent nothing yet.
     """
 
     params: ResponseParams = field(default_factory=ResponseParams)
@@ -94,19 +121,9 @@ class ResponseModel:
     def fit(self, frame: pl.DataFrame) -> Self:
         """Learn the rates and the prior strengths from past sends."""
         require(frame, HISTORY, self.name)
-        sent = pl.col("n_sent").cast(pl.Float64)
         self.cells = (
             frame.filter(pl.col("n_sent") > 0)
-            .select(
-                pl.col("customer_id", "message_key").cast(pl.String),
-                n_sent=sent,
-                **{
-                    outcome.column: pl.min_horizontal(
-                        pl.sum_horizontal(outcome.counts).cast(pl.Float64), sent
-                    )
-                    for outcome in OUTCOMES
-                },
-            )
+            .select(pl.col("customer_id", "message_key").cast(pl.String), **_answers())
             .sort("customer_id", "message_key")
         )
         self.messages = _keys(self.cells, "message_key", "message")
@@ -131,13 +148,17 @@ class ResponseModel:
             .join(self.messages, on="message_key", how="left", maintain_order="left")
             .join(self.customers, on="customer_id", how="left", maintain_order="left")
         )
+        chances: dict[str, FloatArray] = {}
+        for outcome in OUTCOMES:
+            reached = chances[outcome.after] if outcome.after else 1.0
+            chances[outcome.column] = self._posterior(rows, outcome) * reached
         return keys.with_columns(
-            *(pl.Series(outcome.column, self._posterior(rows, outcome)) for outcome in OUTCOMES),
+            *(pl.Series(column, chance) for column, chance in chances.items()),
             rows.select(basis=_basis()).to_series(),
         )
 
     def _rates(self, coded: pl.DataFrame, outcome: Outcome) -> OutcomeRates:
-        n, k = coded["n_sent"].to_numpy(), coded[outcome.column].to_numpy()
+        n, k = coded[outcome.among].to_numpy(), coded[outcome.count].to_numpy()
         message, customer = coded["message"].to_numpy(), coded["customer"].to_numpy()
         shop = float(shrink(k.sum(), n.sum(), outcome.prior_rate, self.params.shop_strength))
         message_n, message_k = np.bincount(message, n), np.bincount(message, k)
@@ -155,7 +176,7 @@ class ResponseModel:
         rates = self.rates[outcome.column]
         message = _lookup(rates.message, rows["message"], rates.shop)
         shift = _lookup(rates.customer_shift, rows["customer"], 0.0)
-        n, k = rows["n_sent"].fill_null(0).to_numpy(), rows[outcome.column].fill_null(0).to_numpy()
+        n, k = (rows[column].fill_null(0).to_numpy() for column in (outcome.among, outcome.count))
         return shrink(k, n, expit(logit(message) + shift), self.params.cell_strength)
 
 

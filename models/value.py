@@ -32,7 +32,7 @@ from models.model import Explanation, require
 from models.order_rates import HORIZON_DAYS, OrderRates, PopulationCurve, judged_longest, labelled, newest
 from models.portrait import FEATURES as PORTRAIT_FEATURES
 from models.portrait import Painter
-from models.value_estimator import ValueEstimator
+from models.value_estimator import Silence, ValueEstimator
 from models.value_rules import BgNbdValue, BtydValueParams, MeanValue, ParetoNbdValue, RecentSpend
 from models.value_spread import Outcome
 
@@ -134,14 +134,13 @@ class ValueModel(ValueEstimator):
     def _expect(self, frame: pl.DataFrame, days: float | FloatArray) -> tuple[FloatArray, FloatArray]:
         return self._blend(self._members(frame, days))
 
-    def _p_no_order(self, frame: pl.DataFrame, days: FloatArray) -> FloatArray:
+    def _silence(self, frame: pl.DataFrame) -> Silence:
         """Pareto/NBD's, its hazard scaled to the orders that the whole model expects of 90 days."""
         if not frame.height:
-            return np.zeros(0)
+            return lambda days: np.zeros(0)
         expected = self._expect(frame, HORIZON_DAYS)[0]
         ratio = np.clip(expected / self._base(frame, HORIZON_DAYS)[ORDERS], 1.0 / MAX_RATIO, MAX_RATIO)
-        scaled: FloatArray = self.base.rates.p_no_order(frame, days) ** ratio
-        return scaled
+        return lambda days: self.base.rates.p_no_order(frame, days) ** ratio
 
     def _blend(self, members: Mapping[str, Mapping[str, FloatArray]]) -> tuple[FloatArray, FloatArray]:
         orders, margin = (

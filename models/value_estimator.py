@@ -9,7 +9,7 @@ Orders are order days; margin is in the shop's currency, net of discounts and re
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -27,6 +27,9 @@ SHARED_FEATURES = ("n_order_days", "margin_total", "has_behaviour")
 NEXT_ORDER = "expected_next_order_days"
 NEXT_ORDER_WITHIN_DAYS = 730
 BISECTIONS = 12
+Silence = Callable[[FloatArray], FloatArray]
+"""From days after as_of, one number per row, to P(no order in them)."""
+
 AHEAD: Mapping[str, str] = MappingProxyType(
     {
         "expected_orders": "expected_orders_90d",
@@ -100,10 +103,9 @@ class ValueEstimator(ABC):
     def _expect(self, frame: pl.DataFrame, days: float | FloatArray) -> tuple[FloatArray, FloatArray]:
         """Expected order days and margin of the `days` after as_of, one entry per row."""
 
-    def _p_no_order(self, frame: pl.DataFrame, days: FloatArray) -> FloatArray:
-        """P(no order in the `days` after as_of), each row its own days: without a better model, orders at random."""
-        silent: FloatArray = np.exp(-self._expect(frame, days)[0])
-        return silent
+    def _silence(self, frame: pl.DataFrame) -> Silence:
+        """P(no order in the days after as_of), each row its own days: without a better model, orders at random."""
+        return lambda days: np.exp(-self._expect(frame, days)[0])
 
     def _held_out(self, frame: pl.DataFrame) -> Outcome | None:
         """What the estimator would have said at the newest labelled snapshot, and what came; None without labels."""
@@ -150,10 +152,11 @@ class ValueEstimator(ABC):
     def _median_days_to_order(self, frame: pl.DataFrame) -> FloatArray:
         """Days until half the customers like this one have ordered, by bisection; NaN beyond two years."""
         low, high = np.zeros(frame.height), np.full(frame.height, float(NEXT_ORDER_WITHIN_DAYS))
-        never = self._p_no_order(frame, high) > 0.5
+        p_no_order = self._silence(frame)
+        never = p_no_order(high) > 0.5
         for _ in range(BISECTIONS):
             middle = 0.5 * (low + high)
-            waits = self._p_no_order(frame, middle) > 0.5
+            waits = p_no_order(middle) > 0.5
             low, high = np.where(waits, middle, low), np.where(waits, high, middle)
         return np.where(never, np.nan, np.ceil(high))
 

@@ -19,7 +19,7 @@ from models.model import NoParams
 from models.order_rates import FEATURES as RATE_FEATURES
 from models.order_rates import YEAR_DAYS, OrderRates, labelled, newest
 from models.pareto_nbd import ParetoNbd
-from models.value_estimator import SHARED_FEATURES, ValueEstimator
+from models.value_estimator import SHARED_FEATURES, Silence, ValueEstimator
 
 
 class MeanValue(ValueEstimator):
@@ -106,8 +106,8 @@ class BtydValue(ValueEstimator):
         orders = self.rates.expected_orders(frame, days)
         return orders, orders * self.margin_per_order(frame)
 
-    def _p_no_order(self, frame: pl.DataFrame, days: FloatArray) -> FloatArray:
-        return self.rates.p_no_order(frame, days)
+    def _silence(self, frame: pl.DataFrame) -> Silence:
+        return lambda days: self.rates.p_no_order(frame, days)
 
     def margin_per_order(self, frame: pl.DataFrame) -> FloatArray:
         """Expected margin of one order day, never below 0."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets import drift, mail, plan, raw, scores, training
+from assets import audits, drift, mail, outcomes, plan, raw, scores, training
 from assets.clock import Clock
 from assets.dbt import Dbt, prepare
 from assets.features import build_dbt_assets
@@ -32,7 +32,7 @@ def build_defs(
         overrides: resources to put in place of the usual ones, for example {"clock": a clock that stands still}.
     """
     settings = settings or Settings.from_env()
-    modules = [raw, training, scores, plan, mail]
+    modules = [raw, training, scores, plan, audits, outcomes, mail]
     manifest = prepare(settings.home)
     warehouse, features = build_dbt_assets(manifest)
     return dg.Definitions(
@@ -64,6 +64,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "scores_io": ParquetIOManager(home.scores),
         "decisions_io": ParquetIOManager(home.decisions),
         "plan_io": ParquetIOManager(home.plan),
+        "outcomes_io": ParquetIOManager(home.outcomes),
     }
 
 

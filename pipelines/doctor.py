@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -84,10 +84,18 @@ def _messages(settings: Settings) -> Iterator[Finding]:
         catalogue = folder.catalogue()
         folder.policy(date.min)
         own = folder.audiences(documented_customers()).audiences
+        overrides, campaigns = folder.overrides().entries, folder.campaigns().entries
     except ValueError as error:
         yield Finding("messages", False, str(error), "mend the file named above")
     else:
-        found = f"{len(catalogue.messages)} messages, {len(catalogue.offers)} offers, {len(own)} own segments"
+        counts: dict[str, Sized] = {
+            "messages": catalogue.messages,
+            "offers": catalogue.offers,
+            "own segments": own,
+            "overrides": overrides,
+            "campaigns": campaigns,
+        }
+        found = ", ".join(f"{len(entries)} {what}" for what, entries in counts.items())
         yield Finding("messages", True, found)
 
 

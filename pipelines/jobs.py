@@ -3,13 +3,14 @@
 import dagster as dg
 
 from assets.features import FEATURES, WAREHOUSE
+from assets.outcomes import OUTCOMES
 from assets.partitions import daily, weekly
 
 RAW = dg.AssetSelection.groups("raw")
 
 daily_plan = dg.define_asset_job(
     "daily_plan",
-    selection=RAW | dg.AssetSelection.groups(WAREHOUSE, FEATURES, "scores", "plan"),
+    selection=RAW | dg.AssetSelection.groups(WAREHOUSE, FEATURES, "scores", "plan", OUTCOMES),
     partitions_def=daily,
     description="From what lies in the landing folder to the published send plan of one day.",
     # One day after the other: a plan counts the mails of the plans of the week before it.

@@ -45,11 +45,14 @@ _SHELF_WORDS = np.array([name.lower() for name in SUBCATEGORY_NAMES])
 class Browsing:
     """Outcome of a day's visits. events: landing columns without event_id.
 
-    lines: order lines with person, product, at (microseconds), order_id, quantity, price, discount, device.
+    lines: order lines with person, product, at (microseconds), order_id, quantity, price, discount, device. chances: the
+    truth about every visit in which something was looked at: message_id of the mail that brought it (or null), product_id
+    looked at first, discount_rate, p_order (chance of an order, given what was looked at), is_order.
     """
 
     events: pl.DataFrame
     lines: pl.DataFrame
+    chances: pl.DataFrame
 
 
 def browse(
@@ -102,7 +105,20 @@ def browse(
     seen = (person[np.append(views.visit, carts.extra_visit)], np.append(views.product, carts.extra_product))
     left = (person[baskets], carts.main[baskets])
     _remember(state, people, catalogue, seen=seen, left=left, lines=lines, day=day, rng=rng)
-    return Browsing(events, lines)
+    return Browsing(events, lines, _chances(visits, views, carts, catalogue))
+
+
+def _chances(visits: Visits, views: Views, carts: Carts, catalogue: Catalogue) -> pl.DataFrame:
+    looked = views.count > 0
+    return pl.DataFrame(
+        {
+            "message_id": visits.message_id,
+            "product_id": catalogue.products["product_id"].gather(views.first),
+            "discount_rate": visits.discount_rate,
+            "p_order": carts.p_order,
+            "is_order": carts.buys,
+        }
+    ).filter(pl.Series(looked))
 
 
 def _orienting(

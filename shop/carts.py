@@ -36,7 +36,8 @@ def sale_on(day: date) -> tuple[str | None, float]:
 @dataclass(frozen=True)
 class Carts:
     """What is put in carts. visit, product, place, quantity, is_removed run along cart lines; extra_*: products that
-    were found next to one in the cart; is_filled, main (the first product), buys, checks_out run along visits."""
+    were found next to one in the cart; is_filled, main (the first product), buys, checks_out run along visits, as does
+    p_order: the chance, given what was looked at, that an order came of the visit."""
 
     visit: Ints
     product: Ints
@@ -49,6 +50,7 @@ class Carts:
     main: Ints
     buys: NDArray[np.bool_]
     checks_out: NDArray[np.bool_]
+    p_order: Floats
 
 
 def with_coupons(visits: Visits, people: People, state: State, day: date, rng: np.random.Generator) -> Visits:
@@ -125,9 +127,11 @@ def fill_carts(
         + state.mood[person]
     )
     is_filled = (views.count > 0) & (rng.random(size) < cart_chance)
-    adds = np.where(is_filled, np.minimum(views.count, 1 + rng.poisson(0.45, size)), 0)
-    is_added = (views.place >= (views.count - adds)[views.visit]) & catalogue.on_sale(day)[views.product]
-    is_filled &= np.bincount(views.visit[is_added], minlength=size) > 0
+    wanted = np.minimum(views.count, 1 + rng.poisson(0.45, size))
+    is_found = (views.place >= (views.count - wanted)[views.visit]) & catalogue.on_sale(day)[views.product]
+    finds = np.bincount(views.visit[is_found], minlength=size) > 0
+    is_added = is_found & is_filled[views.visit]
+    is_filled &= finds
     visit, product, place = views.visit[is_added], views.product[is_added], views.place[is_added]
     main = np.full(size, NO_ITEM)
     main[visit[::-1]] = product[::-1]
@@ -154,6 +158,7 @@ def fill_carts(
         main=main,
         buys=buys,
         checks_out=buys | (is_filled & is_known & (rng.random(size) < 0.30)),
+        p_order=np.where(finds & is_known, cart_chance * buy_chance, 0.0),
     )
 
 

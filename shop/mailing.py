@@ -45,8 +45,8 @@ class MailOutcome:
     """Answers to a batch of mails.
 
     events: landing columns (without event_id) and is_machine. visits: the shop visits that human clicks start.
-    truth: one row per message with message_id, customer_id, send_at, p_open, p_click (of the mail, not of the open),
-    opened_at, clicked_at (human, null if never), has_machine_open, unsubscribed_at.
+    truth: one row per message with message_id, customer_id, send_at, p_open, p_click, p_leave (of the mail, not of the open;
+    leaving is unsubscribing), opened_at, clicked_at (human, null if never), has_machine_open, unsubscribed_at.
     """
 
     events: pl.DataFrame
@@ -181,6 +181,7 @@ def respond(
         "send_at",
         p_open=pl.Series(np.where(is_bounced, 0.0, p_open)),
         p_click=pl.Series(np.where(is_bounced, 0.0, p_open * p_click)),
+        p_leave=pl.Series(np.where(is_bounced, 0.0, p_open * (1.0 - p_click) * np.minimum(p_leave, 1.0))),
         opened_at=_times(opened_at, opens),
         clicked_at=_times(clicked_at, clicks),
         has_machine_open=pl.Series(machine_opened),

@@ -5,6 +5,7 @@ The weekly broadcast and writing files are elsewhere; a policy under test hands 
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -38,7 +39,8 @@ class DayOutcome:
 
     events: the landing table of the day, in order of time. consents: rows to append. messages: the truth about the
     mails sent that day, see ``shop.mailing.MailOutcome``. machine_events: ids of events made by machines.
-    orders: order_id, message_id of the mail whose click led to the order, or null.
+    orders: order_id, message_id of the mail whose click led to the order, or null. chances: of an order, by visit, see
+    ``shop.browsing.Browsing``.
     """
 
     day: date
@@ -47,6 +49,7 @@ class DayOutcome:
     messages: pl.DataFrame
     machine_events: pl.Series
     orders: pl.DataFrame
+    chances: pl.DataFrame
 
 
 class World:
@@ -129,7 +132,15 @@ class World:
             messages=answer.truth,
             machine_events=machine,
             orders=browsing.lines.select("order_id", "message_id").unique(maintain_order=True),
+            chances=browsing.chances,
         )
+
+    def chances_of(self, sends: pl.DataFrame) -> pl.DataFrame:
+        """The truth about mails if they were sent today, see ``shop.mailing.MailOutcome.truth``; nothing comes of asking."""
+        state, day = deepcopy(self.state), self.today
+        state.begin_day(day, self.people, self.config.rng("night", day))
+        rng = self.config.rng("mail", day)
+        return respond(sends, self.people, self.catalogue, state=state, day=day, rng=rng).truth
 
     def _open_day(self, day: date) -> None:
         self.today = day

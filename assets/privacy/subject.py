@@ -36,6 +36,7 @@ def held_about(home: Home, customer_id: str, now: datetime) -> dict[str, Any]:
         "site_events_and_orders": _rows(events.filter(~is_mail)),
         "messages_and_responses": _rows(events.filter(is_mail)),
         "plans": _plans(home, person),
+        "outcomes": _latest(home.outcomes(date.min), person),
         "decisions": _latest(home.decisions(date.min), person),
         "derived_features": _latest(home.features(date.min), person),
         "scores": _latest(home.scores(date.min), person),

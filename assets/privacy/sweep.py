@@ -28,6 +28,7 @@ LAYERS = (
     "scores",
     "decisions",
     "plans",
+    "outcomes",
     "outbox",
     "marketing.duckdb",
     "mlflow-artifacts",

@@ -5,14 +5,14 @@ A page keeps the sections of the trials that were not run, so that one trial can
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
 from assets.storage import replace_bytes
 from benchmarks.evaluate.table import Table, said
-from benchmarks.evaluate.trials import TRIALS
+from benchmarks.evaluate.trials import BY_NAME_ALONE, TRIALS
 
 HEADING = "\n## "
 TITLE = "# How good the models are"
@@ -30,19 +30,36 @@ How the models work, what was learnt and where they end: [value](models/value.md
 propensity](models/propensity.md), [segments, look-alikes, replenishment](models/segments.md), [life after training](models/life.md).
 """
 
+DECISIONS_TITLE = "# How good the decisions are"
+DECISIONS_INTRODUCTION = f"""{DECISIONS_TITLE}
+
+What comes of the plan where the truth is known. This page is written by
+
+    sendplan evaluate closed_loop --data FOLDER --report docs/decisions-evaluated.md
+
+What has been played stays in FOLDER/closed_loop, so that a run can be stopped and taken up again. Whatever was aimed at stands under its
+table, met or missed. A 95 % interval stands in brackets.
+"""
+
 
 class ForeignPageError(ValueError):
     """The page to be written is not one of figures."""
 
 
-def check(page: Path) -> None:
+def introduction(trials: Iterable[str]) -> str:
+    """Title and introduction of the page on which these trials stand."""
+    return DECISIONS_INTRODUCTION if set(trials) <= set(BY_NAME_ALONE) else INTRODUCTION
+
+
+def check(page: Path, trials: Iterable[str] = TRIALS) -> None:
     """Raises ForeignPageError, before a trial is run, where a page cannot be written or would be lost."""
+    title = introduction(trials).split("\n", 1)[0]
     if not page.parent.is_dir():
         raise ForeignPageError(f"{page}: there is no folder {page.parent}; make it, or name another file")
     if page.is_dir():
         raise ForeignPageError(f"{page} is a folder; name a file in it")
-    if page.exists() and not page.read_bytes().startswith(TITLE.encode()):
-        raise ForeignPageError(f"{page} is not a page of figures and would be lost; name another file")
+    if page.exists() and not page.read_bytes().startswith(title.encode()):
+        raise ForeignPageError(f"{page} is not the page '{title}' and would be lost; name another file")
 
 
 def write(page: Path, found: Mapping[str, Sequence[Table]]) -> None:
@@ -50,7 +67,7 @@ def write(page: Path, found: Mapping[str, Sequence[Table]]) -> None:
     sections = dict(_sections(page)) | {trial: section(trial, tables) for trial, tables in found.items()}
     known = [trial for trial in TRIALS if trial in sections]
     others = [name for name in sections if name not in TRIALS]
-    content = "".join([INTRODUCTION, *(sections[name] for name in (*known, *others))])
+    content = "".join([introduction(found), *(sections[name] for name in (*known, *others))])
     replace_bytes(page, content.encode())
 
 

@@ -8,6 +8,13 @@
   (epoch({{ later }}) - epoch({{ earlier }}))
 {%- endmacro %}
 
+{# Whole hours from a sending to a later moment; all after the days in which an answer counts are the last. #}
+{% macro hours_since_sent(sent_at, moment) -%}
+  cast(least(
+    floor({{ seconds_between(sent_at, 'cast(' ~ moment ~ ' as timestamp)') }} / 3600.0), 24 * {{ var('variant_answer_days') }}
+  ) as integer)
+{%- endmacro %}
+
 {% macro days_before(moment, days) -%}
   {{ dbt.dateadd('day', '-1 * (' ~ days ~ ')', moment) }}
 {%- endmacro %}

@@ -52,6 +52,15 @@ def normalised_gini(actual: ArrayLike, predicted: ArrayLike) -> float:
     return _gini(truth, estimate) / _gini(truth, truth)
 
 
+def gini(amounts: ArrayLike) -> float:
+    """Gini coefficient of how amounts >= 0 are spread over their owners: 0 all alike, (n - 1) / n one has all.
+
+    NaN if there is nothing to spread.
+    """
+    given = np.asarray(amounts, dtype=np.float64)
+    return 2.0 * _gini(given, given) if len(given) and given.sum() > 0 else float("nan")
+
+
 def rmse(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Root mean squared error, in the unit of `actual`."""
     truth, estimate = _pair(actual, predicted)

@@ -28,6 +28,7 @@ from models.lessons.lesson import (
     comparison_figure,
     decide_and_fit,
     made_up,
+    snapshot_role,
 )
 
 CRITERION = Criterion("ndcg_5", mean_of_rows, higher_is_better=True, margin=0.005)
@@ -122,14 +123,11 @@ def reading_of(reads: pl.DataFrame) -> pl.DataFrame:
 
 def _training_data(snapshots: Sequence[ContentSnapshot], labels: pl.DataFrame) -> pl.DataFrame:
     """as_of, readers, contents, reads (labelled pairs), role: one row per snapshot, oldest first."""
-    last = len(snapshots) - 1
-    roles = {last: "where customers stand", last - 1: "holdout, then learnt from"}
     return pl.DataFrame(
         {
             "as_of": [s.as_of for s in snapshots],
             "readers": [s.reads["customer_id"].n_unique() for s in snapshots],
             "contents": [s.contents.height for s in snapshots],
             "reads": [labels.filter(pl.col("as_of") == s.as_of).height for s in snapshots],
-            "role": [roles.get(i, "learnt from") for i in range(len(snapshots))],
         }
-    )
+    ).with_columns(role=snapshot_role(pl.col("as_of") < snapshots[-1].as_of))

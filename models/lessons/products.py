@@ -22,6 +22,7 @@ from models.lessons.lesson import (
     decide_and_fit,
     importance_files,
     made_up,
+    snapshot_role,
 )
 from models.recommend import Als, Blend, BuyAgain, Ease, ItemNeighbours, Popular, Ranker, Recommender
 from models.recommend.evaluate import evaluate_recommendations
@@ -147,17 +148,14 @@ def sources_of(scores: pl.DataFrame) -> pl.DataFrame:
 
 def _training_data(snapshots: Sequence[Snapshot], labels: pl.DataFrame) -> pl.DataFrame:
     """as_of, customers (with history), products, purchases (labelled pairs), role: one row per snapshot, oldest first."""
-    last = len(snapshots) - 1
-    roles = {last: "where customers stand", last - 1: "holdout, then learnt from"}
     return pl.DataFrame(
         {
             "as_of": [s.as_of for s in snapshots],
             "customers": [s.interactions["customer_id"].n_unique() for s in snapshots],
             "products": [s.n_products for s in snapshots],
             "purchases": [labels.filter(pl.col("as_of") == s.as_of).height for s in snapshots],
-            "role": [roles.get(i, "learnt from") for i in range(len(snapshots))],
         }
-    )
+    ).with_columns(role=snapshot_role(pl.col("as_of") < snapshots[-1].as_of))
 
 
 def _labels(labels: pl.DataFrame, snapshots: Sequence[Snapshot]) -> pl.DataFrame:

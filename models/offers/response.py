@@ -56,6 +56,16 @@ class Level:
         """The effect that is believed."""
         return self.effect * self.kept
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether chance alone would hardly bring it about."""
+        return abs(self.effect) >= SURE * self.error
+
+    @property
+    def deviation(self) -> float:
+        """How far the true effect may lie from it: the standard deviation of a normal posterior."""
+        return self.error * float(np.sqrt(self.kept))
+
 
 @dataclass
 class OfferModel(ABC):
@@ -64,7 +74,9 @@ class OfferModel(ABC):
     `fit`: rows of `trials.with_features`: SENDS columns and FEATURES, one per randomised send. `predict`: one row per
     customer and offer asked about, with customer_id, FEATURES, offer_key, percent (off the order's value, 0..100) and
     fixed_cost (per order) -> customer_id, offer_key, uplift_order (change of the chance to order within the label's days, by
-    one mail), uplift_margin (what these orders earn less what all who redeem are given), sensitivity_rank (0..1, rank
+    one mail), uplift_margin (what these orders earn less what all who redeem are given), uplift_margin_error (standard error
+    of the average effect in margin, after shrinking), is_proven (the offer's average effect is more than chance; true of no
+    offer), sensitivity_rank (0..1, rank
     among the customers learnt from), basis.
     """
 
@@ -108,10 +120,13 @@ class OfferModel(ABC):
         key = frame["offer_key"].cast(pl.String).fill_null("").to_numpy().astype(str)
         scaled = self._scale(trials.matrix_of(frame, self._average))
         share = trials.discount_share(frame, self._average)
-        effect = np.zeros(len(key))
-        for name in self.levels:
+        effect, error = np.zeros(len(key)), np.zeros(len(key))
+        is_proven = key == NO_OFFER
+        for name, level in self.levels.items():
             rows = key == name
             effect[rows] = self._effects(name, scaled[rows], share[rows])
+            error[rows] = level.deviation
+            is_proven = is_proven | (rows & level.is_sure)
         value, margin = self._economics(frame)
         given = (
             frame["percent"].fill_null(0.0).to_numpy() / 100 * value
@@ -125,6 +140,8 @@ class OfferModel(ABC):
         return frame.select("customer_id", "offer_key").with_columns(
             uplift_order=pl.Series(effect),
             uplift_margin=pl.Series(effect * margin - self._redeemed(key, scaled) * given),
+            uplift_margin_error=pl.Series(error * margin),
+            is_proven=pl.Series(is_proven),
             sensitivity_rank=pl.Series(np.clip(rank / len(self._reference), 0.0, 1.0)),
             basis=pl.Series([self._basis(name) for name in key], dtype=pl.String),
         )
@@ -161,7 +178,7 @@ class OfferModel(ABC):
         level = self.levels.get(key)
         if level is None:
             return UNKNOWN
-        if abs(level.effect) < SURE * level.error:
+        if not level.is_sure:
             return THIN
         return OWN if self._differs else AVERAGE
 

@@ -1,6 +1,6 @@
 """Choosing one of several with a known chance.
 
-Here: the draw, and the choice among messages. Not here: offers, variants.
+Here: the draw. Not here: what the chances are made from (actions, offers, variants).
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
-
-from models.policy.config import PolicyConfig
 
 
 def draw_one(
@@ -42,24 +40,3 @@ def epsilon_greedy(is_best: pl.Expr, *, by: Sequence[str], epsilon: float) -> pl
     """Chance of each option: `epsilon` shared evenly by all of a group, the rest on the best (one per
     group)."""
     return epsilon / pl.len().over(by) + (1.0 - epsilon) * is_best.cast(pl.Float64)
-
-
-def choose_message(candidates: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
-    """One candidate per customer: the one of highest net value, then priority, then key; now and then any
-    allowed one.
-
-    Args:
-        candidates: those allowed, with net_value, priority, u_message.
-        config: for `explore_message`.
-
-    Returns:
-        The chosen rows with propensity_message and is_best_message.
-    """
-    by = ["customer_id"]
-    ranked = candidates.sort(
-        "customer_id", "net_value", "priority", "message_key", descending=[False, True, True, False]
-    ).with_columns(is_best_message=(pl.int_range(pl.len()) == 0).over(by))
-    chances = ranked.with_columns(
-        propensity_message=epsilon_greedy(pl.col("is_best_message"), by=by, epsilon=config.explore_message)
-    )
-    return draw_one(chances, by=by, order=["message_key"], chance="propensity_message", uniform="u_message")

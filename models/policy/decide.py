@@ -6,27 +6,54 @@ Not here: reading, rendering, publishing.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import polars as pl
 
 from models.policy import draws, segments
+from models.policy.actions import Actions, choose_actions, limits_of, options_of
 from models.policy.candidates import candidates as all_candidates
-from models.policy.choice import choose_message
 from models.policy.config import PolicyConfig
-from models.policy.constraints import with_pending, with_reason
-from models.policy.control import in_control
+from models.policy.constraints import may_go_out, with_pending, with_reason
+from models.policy.control import in_control, with_message_control
 from models.policy.explain import explain_holds, explain_sends
+from models.policy.hour_capacity import choose_hour
 from models.policy.inputs import PlanInputs
-from models.policy.offers import NO_OFFER, allowed_offers, choose_offer
+from models.policy.offers import NO_OFFER, allowed_offers, with_coupon
+from models.policy.options import options_frame
+from models.policy.overrides import REPLACE, with_overrides
 from models.policy.plan_schema import PLAN_COLUMNS
-from models.policy.products import with_products
+from models.policy.products import with_product_counts, with_products
 from models.policy.timezones import with_zone
 from models.policy.timing import allowed_slots, choose_send_time
-from models.policy.values import customer_economics, fatigue_cost, net_value, unsubscribe_cost, with_values
+from models.policy.values import customer_economics, fatigue_cost, mail_value, unsubscribe_cost, with_values
 from models.policy.variants import check_variants, choose_variant, known_variables
 
 _DAILY_STREAMS = ("u_message", "u_offer", "u_variant", "u_explore", "u_hour", "u_minute")
+PROPENSITIES = (
+    "propensity_ticket",
+    "propensity_message",
+    "propensity_offer",
+    "propensity_variant",
+    "propensity_send_time",
+)
+"""Factors of the whole action's propensity, in the order in which they are drawn."""
 _READABLE = r"[\p{L}\p{N}]"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Decision:
+    """A day decided.
+
+    Attributes:
+        plan: of `decide`.
+        options: what the plan chose among; columns and meaning: `OPTION_COLUMNS`.
+        actions: how the limits of the day were used.
+    """
+
+    plan: pl.DataFrame
+    options: pl.DataFrame
+    actions: Actions
 
 
 def decide(inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
@@ -39,27 +66,49 @@ def decide(inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
     Raises:
         ValueError: a message without a subject for everyone, or an explanation naming an unknown fact.
     """
+    return decide_with_options(inputs, config).plan
+
+
+def decide_with_options(
+    inputs: PlanInputs, config: PolicyConfig, among: pl.DataFrame | None = None
+) -> Decision:
+    """`decide`, and every message and offer that could have been chosen, with its chance.
+
+    Args:
+        among: customer_id, message_key, offer_key: nothing else may be chosen, as if another policy had decided so. Who has
+            none of these gets nothing.
+    """
     check_variants(inputs.messages, inputs.message_variants)
     customers = _customers(inputs, config)
     slots = allowed_slots(customers.get_column("timezone").unique().to_list(), config)
     customers = customers.with_columns(
         has_allowed_time=pl.col("timezone").is_in(slots.get_column("timezone").unique().to_list())
     )
-    candidates = _valued_candidates(inputs, customers, config)
+    candidates, allowed = _valued_candidates(inputs, customers, config)
+    if among is not None:
+        candidates = candidates.join(among, on=["customer_id", "message_key"], how="semi")
+        allowed = allowed.join(among, on=["customer_id", "message_key", "offer_key"], how="semi")
+    candidates, customers = with_overrides(candidates, customers, inputs, config)
+    candidates = with_message_control(candidates, customers, inputs.messages, config)
     customers = with_reason(customers, candidates, config)
-
-    open_to_mail = customers.filter(pl.col("reason").is_null())
-    feasible = candidates.filter(
-        pl.col("has_enough_products"),
-        ~pl.col("is_cooling_down"),
-        ~pl.col("is_paused"),
-        pl.col("net_value") >= 0,
-    ).join(open_to_mail.select("customer_id", "u_message", "is_control"), on="customer_id")
-    chosen = choose_message(feasible, config)
-
+    actions = _actions(candidates, allowed, customers, inputs, config)
+    chosen = actions.chosen
     sends = _complete(chosen.filter(~pl.col("is_control")), customers, slots, inputs, config)
+    waiting = chosen.filter(~pl.col("is_control")).join(sends, on="customer_id", how="anti")
+    customers = customers.with_columns(
+        reason=pl.when(pl.col("customer_id").is_in(actions.without_room.to_list()))
+        .then(pl.lit("no_room"))
+        .when(pl.col("customer_id").is_in(waiting.get_column("customer_id").to_list()))
+        .then(pl.lit("no_hour"))
+        .otherwise("reason")
+    )
     held = _held(customers, chosen, candidates, inputs, config)
-    return _assemble(customers, sends, held, inputs, config)
+    return Decision(
+        _assemble(customers, sends, held, inputs, config),
+        # For whom no hour has room the choice of a message was none.
+        options_frame(actions.options.join(waiting, on="customer_id", how="anti"), customers, config),
+        actions,
+    )
 
 
 def _customers(inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
@@ -85,14 +134,37 @@ def _customers(inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
     return with_pending(joined, inputs.pending_sends, config)
 
 
-def _valued_candidates(inputs: PlanInputs, customers: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
-    """Candidates with what they show and what they are worth with their usual offer."""
-    found = with_products(all_candidates(inputs, customers, config), inputs, config)
+def _valued_candidates(
+    inputs: PlanInputs, customers: pl.DataFrame, config: PolicyConfig
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Candidates with how much they show, what they are worth without an offer and with their usual one; the offers they may
+    carry."""
+    found = with_product_counts(all_candidates(inputs, customers, config), inputs, config)
     valued = with_values(found, customers, inputs.response, config)
-    usual = allowed_offers(valued, inputs.messages, inputs.offers).filter("is_usual_offer")
-    return valued.join(
-        usual.select("customer_id", "message_key", "offer_cost"), on=["customer_id", "message_key"]
-    ).with_columns(net_value=net_value(config))
+    allowed = allowed_offers(valued, inputs.messages, inputs.offers, inputs.score_offer)
+    usual = allowed.filter("is_usual_offer").select("customer_id", "message_key", "offer_margin")
+    valued = (
+        valued.with_columns(mail_value=mail_value(config))
+        .join(usual, on=["customer_id", "message_key"])
+        .with_columns(net_value=pl.col("mail_value") + pl.col("offer_margin"))
+    )
+    return valued, allowed
+
+
+def _actions(
+    candidates: pl.DataFrame,
+    allowed: pl.DataFrame,
+    customers: pl.DataFrame,
+    inputs: PlanInputs,
+    config: PolicyConfig,
+) -> Actions:
+    """Message and offer of everyone who may be mailed."""
+    open_to_mail = customers.filter(pl.col("reason").is_null())
+    feasible = candidates.filter(may_go_out()).join(
+        open_to_mail.select("customer_id", "u_message", "u_offer", "is_control"), on="customer_id"
+    )
+    limits = limits_of(inputs.messages, inputs.offers, config)
+    return choose_actions(options_of(feasible, allowed), limits, config)
 
 
 def _complete(
@@ -102,31 +174,33 @@ def _complete(
     inputs: PlanInputs,
     config: PolicyConfig,
 ) -> pl.DataFrame:
-    """The whole action for each chosen message: offer, layout, articles, tone, subject, time, explanation."""
+    """The whole action for each chosen message and offer: layout, articles, subject and tone, time, explanation.
+
+    Mails for which no hour has room are left out.
+    """
+    chosen = with_products(chosen, inputs, config)
     own = [column for column in customers.columns if column not in chosen.columns]
-    sends = chosen.join(customers.select("customer_id", *own), on="customer_id")
-    sends = choose_offer(sends, allowed_offers(sends, inputs.messages, inputs.offers), config)
-    sends = _with_layout(sends, inputs, config)
-    sends = sends.join(inputs.message_tones, on=["message_key", "lifecycle_stage"], how="left")
-    sends = _with_subject_product(sends, inputs)
-    sends = choose_variant(
-        sends.with_columns(known=_known()), inputs.message_variants, inputs.feat_variant_history, config
+    sends = chosen.join(customers.select("customer_id", *own), on="customer_id").rename(
+        {"label": "offer_label"}
     )
-    sends = sends.join(choose_send_time(sends, slots, config), on="customer_id").sort("customer_id")
-    factors = ["propensity_message", "propensity_offer", "propensity_variant", "propensity_send_time"]
-    best = ["is_best_message", "is_usual_offer", "is_best_variant", "is_best_time"]
+    sends = _with_layout(with_coupon(sends, config), inputs, config)
+    sends = _with_subject_product(sends, inputs)
+    sends = choose_variant(sends.with_columns(known=_known(config)), inputs, config)
+    sends = sends.with_columns(expected_margin=pl.col("mail_value") + pl.col("offer_margin"))
+    choose_time = choose_send_time if config.mails_per_hour is None else choose_hour
+    sends = sends.join(choose_time(sends, slots, config), on="customer_id").sort("customer_id")
+    best = ["is_best_message", "is_best_offer", "is_best_variant", "is_best_time"]
     sends = sends.with_columns(
-        expected_margin=net_value(config),
         unsubscribe_cost=unsubscribe_cost(config),
         fatigue_cost=fatigue_cost(config),
-        propensity=pl.col(factors[0]) * pl.col(factors[1]) * pl.col(factors[2]) * pl.col(factors[3]),
+        propensity=pl.reduce(lambda chance, factor: chance * factor, [pl.col(name) for name in PROPENSITIES]),
         explored=~pl.all_horizontal(best),
         message_id=_message_ids(sends, config),
         reason=pl.when(~pl.col("is_best_message"))
         .then(pl.lit("exploration"))
-        .when(pl.col("trigger_key").is_null())
-        .then(pl.lit("life_cycle"))
-        .otherwise(pl.lit("trigger")),
+        .when(pl.col("override_kind") == REPLACE)
+        .then(pl.lit("chosen_by_person"))
+        .otherwise("source"),
     )
     return explain_sends(sends, inputs.messages)
 
@@ -175,26 +249,25 @@ def _with_subject_product(sends: pl.DataFrame, inputs: PlanInputs) -> pl.DataFra
     return sends.join(products, on="subject_product_id", how="left")
 
 
-def _known() -> pl.Expr:
-    """Which subject variables a row can fill; a text without a letter or digit is no text."""
+def _known(config: PolicyConfig) -> pl.Expr:
+    """Which subject variables a row can fill and may name; a text without a letter or digit is no text."""
 
     def readable(column: str) -> pl.Expr:
         return pl.col(column).str.contains(_READABLE).fill_null(False)
 
-    return known_variables(
-        {
-            "first_name": pl.col("has_first_name").fill_null(False),
-            "product_name": readable("subject_product_name"),
-            "product_brand": readable("subject_brand"),
-            "category": readable("subject_category"),
-            "city": pl.col("has_city").fill_null(False),
-            "days_since_last_order": pl.col("days_since_last_order").is_not_null(),
-            "n_orders": (pl.col("n_orders") > 0).fill_null(False),
-            "offer_label": (pl.col("offer_key") != NO_OFFER) & readable("offer_label"),
-            "n_products": pl.lit(True),
-            "content_title": pl.col("content_ids").list.len() > 0,
-        }
-    )
+    known = {
+        "first_name": pl.col("has_first_name").fill_null(False),
+        "product_name": readable("subject_product_name"),
+        "product_brand": readable("subject_brand"),
+        "category": readable("subject_category"),
+        "city": pl.col("has_city").fill_null(False),
+        "days_since_last_order": pl.col("days_since_last_order").is_not_null(),
+        "n_orders": (pl.col("n_orders") > 0).fill_null(False),
+        "offer_label": (pl.col("offer_key") != NO_OFFER) & readable("offer_label"),
+        "n_products": pl.lit(True),
+        "content_title": pl.col("content_ids").list.len() > 0,
+    }
+    return known_variables(known | dict.fromkeys(config.hidden_variables, pl.lit(False)))
 
 
 def _message_ids(sends: pl.DataFrame, config: PolicyConfig) -> pl.Series:
@@ -234,20 +307,11 @@ def _assemble(
     customers: pl.DataFrame, sends: pl.DataFrame, held: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig
 ) -> pl.DataFrame:
     """Sends and everyone else below the columns of the plan."""
-    certain = {
-        name: pl.lit(1.0)
-        for name in (
-            "propensity",
-            "propensity_message",
-            "propensity_offer",
-            "propensity_variant",
-            "propensity_send_time",
-        )
-    }
+    certain = {name: pl.lit(1.0) for name in ("propensity", *PROPENSITIES)}
     plan = pl.concat(
         [
             sends.with_columns(action=pl.lit("send")),
-            held.with_columns(**certain, explored=pl.lit(False)),
+            held.with_columns(**certain, explored=pl.lit(False), propensity_mc_error=pl.lit(0.0)),
         ],
         how="diagonal",
     ).with_columns(
@@ -267,7 +331,7 @@ def _assemble(
 def _model_versions(inputs: PlanInputs) -> str:
     """Every score table's model version as JSON, null where a table is empty."""
     versions = {}
-    for name in ("churn", "contents", "recommendations", "send_time", "value"):
+    for name in ("churn", "contents", "offer", "recommendations", "send_time", "value"):
         frame: pl.DataFrame = getattr(inputs, f"score_{name}")
         found = frame.get_column("model_version").drop_nulls().unique().sort().to_list()
         versions[name] = ", ".join(found) or None

@@ -13,7 +13,9 @@ from types import MappingProxyType
 import polars as pl
 
 from models.policy.config import PolicyConfig
+from models.policy.control import MESSAGE_CONTROL
 from models.policy.offers import NO_OFFER
+from models.policy.overrides import APPROVE, AWAITING, HELD, REPLACE
 
 FACTS = (
     "product_name",
@@ -131,12 +133,20 @@ def _why_this_message(messages: pl.DataFrame) -> pl.Expr:
 def _why_this_offer() -> pl.Expr:
     label = pl.col("offer_label")
     return (
-        pl.when(~pl.col("is_usual_offer"))
+        pl.when(~pl.col("is_best_offer"))
         .then(
             pl.when(pl.col("offer_key") == NO_OFFER).then(pl.lit("no offer")).otherwise(label) + " as a test"
         )
         .when(pl.col("offer_key") == NO_OFFER)
         .then(pl.lit(None, dtype=pl.String))
+        .when(~pl.col("is_offer_rule"))
+        .then(
+            pl.format(
+                "{} because it is expected to earn {} more than it costs",
+                label,
+                pl.col("offer_margin").round(2),
+            )
+        )
         .when(pl.col("min_price_sensitivity") <= 0)
         .then(pl.format("{}, which goes with this message", label))
         .when((pl.col("discount_share") > 0) & (pl.col("n_orders") < ORDERS_FOR_A_SHARE))
@@ -180,14 +190,27 @@ def _why_then() -> pl.Expr:
     )
 
 
+def _who_decided() -> pl.Expr:
+    return (
+        pl.when(pl.col("override_kind") == REPLACE)
+        .then(pl.format("chosen by {} ({})", "overridden_by", _reason_given()))
+        .when(pl.col("override_kind") == APPROVE)
+        .then(pl.format("approved by {}", "overridden_by"))
+    )
+
+
+def _reason_given() -> pl.Expr:
+    return pl.col("override_why").str.strip_chars(". ")
+
+
 def explain_sends(sends: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
-    """Adds `explanation` to chosen rows: why this message; whether without behaviour; why this
+    """Adds `explanation` to chosen rows: why this message; which person decided; whether without behaviour; why this
     article; why this offer; why then.
 
     Args:
         sends: the decision with its facts: subject_product_name, subject_category, content_source, offer_label,
             discount_share, price_sensitivity, min_price_sensitivity, send_time_basis, days_since_last_order,
-            profiling_allowed, the is_ flags.
+            profiling_allowed, override_kind, overridden_by, override_why, the is_ flags.
         messages: message_key, name, explanations.
 
     Raises:
@@ -197,17 +220,40 @@ def explain_sends(sends: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
         pl.lit("chosen without their behaviour, as they do not allow profiling")
     )
     test = pl.when(~pl.col("is_best_message")).then(pl.lit("tried in place of the message valued most"))
-    clauses = [_why_this_message(messages), generic, test, _why_this_read(), _why_this_offer(), _why_then()]
+    clauses = [
+        _why_this_message(messages),
+        _who_decided(),
+        generic,
+        test,
+        _why_this_read(),
+        _why_this_offer(),
+        _why_then(),
+    ]
     sentence = pl.concat_str(clauses, separator="; ", ignore_nulls=True)
     return sends.with_columns(explanation=sentence + ".")
 
 
 def _hold_details(candidates: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
-    """Per customer: the message that rested last, the one worth most, and whether any was brought up."""
-    named = candidates.join(messages.select("message_key", "name"), on="message_key")
+    """Per customer: the message that rested last, the one worth most, those worth most of what is ruled out for each reason,
+    and whether any was brought up."""
+    named = candidates.join(messages.select("message_key", "name", "control_share"), on="message_key")
     presentable = pl.col("has_enough_products")
     resting = presentable & pl.col("is_cooling_down")
-    worth = presentable & ~pl.col("is_cooling_down") & ~pl.col("is_paused")
+    rests = pl.any_horizontal("is_cooling_down", "is_kind_capped", "is_paused", "is_holiday")
+    ready = presentable & ~rests
+    worth = ready & (pl.col("ruled_out").is_null() | (pl.col("ruled_out") == MESSAGE_CONTROL))
+
+    def best(column: str, which: pl.Expr) -> pl.Expr:
+        return (
+            pl.col(column)
+            .filter(which)
+            .sort_by(pl.col("net_value").filter(which), maintain_order=True)
+            .last()
+        )
+
+    def ruled_out(by: str) -> pl.Expr:
+        return (ready & (pl.col("ruled_out") == by)).fill_null(False)
+
     return (
         named.sort("customer_id", "message_key")
         .group_by("customer_id", maintain_order=True)
@@ -222,7 +268,11 @@ def _hold_details(candidates: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFr
             .filter(resting)
             .sort_by(pl.col("last_sent_at").filter(resting))
             .last(),
-            worth_name=pl.col("name").filter(worth).sort_by(pl.col("net_value").filter(worth)).last(),
+            worth_name=best("name", worth),
+            held_name=best("name", ruled_out(HELD)),
+            awaiting_name=best("name", ruled_out(AWAITING)),
+            controlled_name=best("name", ruled_out(MESSAGE_CONTROL)),
+            controlled_share=best("control_share", ruled_out(MESSAGE_CONTROL)),
             worth_value=pl.col("net_value").filter(worth).max(),
         )
     )
@@ -234,10 +284,12 @@ def explain_holds(
     """Adds `explanation` to rows that get nothing: the reason with the customer's own numbers.
 
     Args:
-        held: customer_id, reason, lifecycle_stage, n_sent_1d, n_sent_7d, promotion_paused_until, timezone, and
-            control_message_key of what a member of the control group would have got.
-        candidates: with has_enough_products, is_cooling_down, is_paused, net_value, last_sent_at, days_since_message.
-        messages: message_key, name.
+        held: customer_id, is_control, reason, lifecycle_stage, n_sent_1d, n_sent_7d, promotion_paused_until, timezone,
+            those of `overrides.with_overrides`, and control_message_key of what a member of the control group would have
+            got.
+        candidates: with has_enough_products, is_cooling_down, is_kind_capped, is_paused, is_holiday, ruled_out, net_value,
+            last_sent_at, days_since_message.
+        messages: message_key, name, control_share.
         config: for caps and shares.
     """
     reason = pl.col("reason")
@@ -260,6 +312,16 @@ def explain_holds(
         )
         .when(reason == "duplicate")
         .then(pl.lit("Shares the e-mail address of another customer, who is the one mailed"))
+        .when(reason == HELD)
+        .then(
+            pl.concat_str(
+                pl.when(~pl.col("is_held_by_person")).then(pl.format("{}: ", "held_name")),
+                pl.format("Held by {}", "overridden_by"),
+                pl.format(" until {}", pl.col("override_until").dt.strftime("%-d %B %Y")),
+                pl.format(" ({})", _reason_given()),
+                ignore_nulls=True,
+            )
+        )
         .when((reason == "frequency_cap") & (pl.col("n_sent_7d") >= config.max_sends_per_7_days))
         .then(
             pl.format(
@@ -299,11 +361,29 @@ def explain_holds(
                 _counted(pl.col("resting_cool_down"), "day"),
             )
         )
+        .when(reason == "holiday")
+        .then(pl.format("A public holiday in {}: promotion rests", pl.col("country")))
+        .when(reason == "kind_cap")
+        .then(pl.lit("Already got as many mails of this kind as allowed"))
+        .when(reason == "no_room")
+        .then(pl.lit("Today's room for such mails has gone to customers for whom they earn more"))
+        .when(reason == "no_hour")
+        .then(pl.lit("Every hour in which the mail might go out is full of mails that earn more"))
         .when(reason == "promotion_paused")
         .then(
             pl.format(
                 "Had a bad experience with service lately: no promotion until {}",
                 pl.col("promotion_paused_until").dt.strftime("%-d %B"),
+            )
+        )
+        .when(reason == AWAITING)
+        .then(pl.format("{} waits for the approval of a person", "awaiting_name"))
+        .when(reason == MESSAGE_CONTROL)
+        .then(
+            pl.format(
+                "In the control group of {} ({} of customers)",
+                "controlled_name",
+                _percent(pl.col("controlled_share")),
             )
         )
         .when(reason == "no_allowed_time")
@@ -329,6 +409,10 @@ def explain_holds(
     return (
         held.join(_hold_details(candidates, messages), on="customer_id", how="left")
         .join(names, on="control_message_key", how="left")
-        .with_columns(explanation=sentence + ".")
+        .with_columns(
+            explanation=pl.when(pl.col("is_control") & reason.is_in(["frequency_cap", "cool_down"]))
+            .then(pl.format("In the control group, where what is held back counts as sent: {}.", sentence))
+            .otherwise(sentence + ".")
+        )
         .select(*held.columns, "explanation")
     )

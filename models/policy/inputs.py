@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 import polars as pl
@@ -14,6 +14,21 @@ _TIME = pl.Datetime("us")
 _COUNT = pl.Int64()
 _NUMBER = pl.Float64()
 _FLAG = pl.Boolean()
+
+
+WORDING: Mapping[str, pl.DataType] = MappingProxyType(
+    {
+        "has_emoji": _FLAG,
+        "is_question": _FLAG,
+        "is_urgent": _FLAG,
+        "is_personal": _FLAG,
+        "names_product": _FLAG,
+        "names_brand": _FLAG,
+        "names_offer": _FLAG,
+        "length": _TEXT,
+    }
+)
+"""Factors of a subject line; `mail.wording.Wording` holds the same names with their meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +75,39 @@ FRAMES: Mapping[str, FrameSpec] = MappingProxyType(
         ),
         "feat_message_history": FrameSpec(
             ("customer_id", "message_key"),
-            {"customer_id": _TEXT, "message_key": _TEXT, "last_sent_at": _TIME},
+            {
+                "customer_id": _TEXT,
+                "message_key": _TEXT,
+                "n_sent_1d": _COUNT,
+                "n_sent_7d": _COUNT,
+                "last_sent_at": _TIME,
+            },
         ),
         "feat_variant_history": FrameSpec(
-            ("message_key", "subject_variant"),
-            {"message_key": _TEXT, "subject_variant": _TEXT, "n_sent": _COUNT, "n_human_opens": _COUNT},
+            ("message_key", "subject_variant", "tone", "segment", "age_hours"),
+            {
+                "message_key": _TEXT,
+                "subject_variant": _TEXT,
+                "tone": _TEXT,
+                "segment": _TEXT,
+                "age_hours": _COUNT,
+                "n_sent": _COUNT,
+                "n_human_opens": _COUNT,
+            },
+        ),
+        "feat_open_delays": FrameSpec(
+            ("delay_hours", "age_hours"),
+            {"delay_hours": _COUNT, "age_hours": _COUNT, "n_opens": _COUNT},
+        ),
+        "feat_subject_history": FrameSpec(
+            ("customer_id", "message_key", "subject_variant"),
+            {
+                "customer_id": _TEXT,
+                "message_key": _TEXT,
+                "subject_variant": _TEXT,
+                "n_sent": _COUNT,
+                "n_human_opens": _COUNT,
+            },
         ),
         "feat_product": FrameSpec(
             ("product_id",),
@@ -122,6 +165,18 @@ FRAMES: Mapping[str, FrameSpec] = MappingProxyType(
                 "model_version": _TEXT,
             },
         ),
+        "score_offer": FrameSpec(
+            ("customer_id", "offer_key"),
+            {
+                "customer_id": _TEXT,
+                "offer_key": _TEXT,
+                "uplift_order": _NUMBER,
+                "uplift_margin": _NUMBER,
+                "uplift_margin_error": _NUMBER,
+                "is_proven": _FLAG,
+                "model_version": _TEXT,
+            },
+        ),
         "response": FrameSpec(
             ("customer_id", "message_key"),
             {
@@ -146,7 +201,11 @@ FRAMES: Mapping[str, FrameSpec] = MappingProxyType(
                 "priority": _COUNT,
                 "cool_down_days": _COUNT,
                 "uses_profile": _FLAG,
+                "kind": _TEXT,
+                "max_per_day": _COUNT,
                 "is_promotional": _FLAG,
+                "needs_approval": _FLAG,
+                "control_share": _NUMBER,
                 "min_products": _COUNT,
                 "max_products": _COUNT,
                 "needs_context_product": _FLAG,
@@ -157,7 +216,7 @@ FRAMES: Mapping[str, FrameSpec] = MappingProxyType(
         ),
         "message_variants": FrameSpec(
             ("message_key", "subject_variant"),
-            {"message_key": _TEXT, "subject_variant": _TEXT, "needs": _TEXTS},
+            {"message_key": _TEXT, "subject_variant": _TEXT, "needs": _TEXTS, **WORDING},
         ),
         "message_layouts": FrameSpec(
             ("message_key", "position"),
@@ -170,7 +229,7 @@ FRAMES: Mapping[str, FrameSpec] = MappingProxyType(
             },
         ),
         "message_tones": FrameSpec(
-            ("message_key", "lifecycle_stage"),
+            ("message_key", "lifecycle_stage", "tone"),
             {"message_key": _TEXT, "lifecycle_stage": _TEXT, "tone": _TEXT},
         ),
         "offers": FrameSpec(
@@ -183,12 +242,44 @@ FRAMES: Mapping[str, FrameSpec] = MappingProxyType(
                 "percent": _NUMBER,
                 "min_price_sensitivity": _NUMBER,
                 "floor_margin": _NUMBER,
+                "max_per_day": _COUNT,
+                "cost_per_day": _NUMBER,
                 "coupon_prefix": _TEXT,
             },
         ),
         "pending_sends": FrameSpec(
             ("customer_id", "message_key", "send_at"),
             {"customer_id": _TEXT, "message_key": _TEXT, "send_at": _TIME},
+        ),
+        "segments": FrameSpec(("customer_id", "segment_key"), {"customer_id": _TEXT, "segment_key": _TEXT}),
+        "overrides": FrameSpec(
+            ("override_id",),
+            {
+                "override_id": _TEXT,
+                "kind": _TEXT,
+                "message_key": _TEXT,
+                "segment_key": _TEXT,
+                "customer_id": _TEXT,
+                "replacement_key": _TEXT,
+                "from_date": pl.Date(),
+                "to_date": pl.Date(),
+                "who": _TEXT,
+                "made_at": _TIME,
+                "why": _TEXT,
+            },
+        ),
+        "campaigns": FrameSpec(
+            ("campaign_key",),
+            {
+                "campaign_key": _TEXT,
+                "message_key": _TEXT,
+                "segment_keys": _TEXTS,
+                "from_date": pl.Date(),
+                "to_date": pl.Date(),
+                "max_customers": _COUNT,
+                "waves": pl.List(_NUMBER),
+                "days_between_waves": _COUNT,
+            },
         ),
     }
 )
@@ -230,6 +321,8 @@ class PlanInputs:
     `messages`, `message_variants`, `message_layouts`, `message_tones`, `offers`:
     `mail.catalogue.Catalogue.frames()`. `pending_sends`: mails already decided that no Email Sent event
     shows yet, such as the outbox's.
+    `segments`: who is in which learnt or marketer's segment. `overrides`, `campaigns`: what people ask for, see
+    `mail.overrides`, `mail.campaigns`; a scope that is null is everyone or everything.
 
     Raises:
         ValueError: a missing column or a repeated key, naming the frame.
@@ -240,6 +333,8 @@ class PlanInputs:
     triggers: pl.DataFrame
     feat_message_history: pl.DataFrame
     feat_variant_history: pl.DataFrame
+    feat_open_delays: pl.DataFrame
+    feat_subject_history: pl.DataFrame
     feat_product: pl.DataFrame
     feat_basket_pairs: pl.DataFrame
     score_value: pl.DataFrame
@@ -247,6 +342,7 @@ class PlanInputs:
     score_send_time: pl.DataFrame
     score_recommendations: pl.DataFrame
     score_contents: pl.DataFrame
+    score_offer: pl.DataFrame
     response: pl.DataFrame
     personal: pl.DataFrame
     messages: pl.DataFrame
@@ -255,7 +351,10 @@ class PlanInputs:
     message_tones: pl.DataFrame
     offers: pl.DataFrame
     pending_sends: pl.DataFrame
+    segments: pl.DataFrame = field(default_factory=lambda: empty_frame("segments"))
+    overrides: pl.DataFrame = field(default_factory=lambda: empty_frame("overrides"))
+    campaigns: pl.DataFrame = field(default_factory=lambda: empty_frame("campaigns"))
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            object.__setattr__(self, field.name, _prepared(field.name, getattr(self, field.name)))
+        for one in fields(self):
+            object.__setattr__(self, one.name, _prepared(one.name, getattr(self, one.name)))

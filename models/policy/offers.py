@@ -1,43 +1,60 @@
-"""What a message may come with. Here: which offers a customer may get, the usual one, its cost and code.
+"""What a message may come with. Here: which offers a customer may get, what each adds, the chance of each, its code.
 
-Not here: how offers are worded (mail/offers.yaml). The effect of an offer on buying is not estimated: offers
-follow a rule by price sensitivity, and the logged chances let an experiment say what they bring.
+Not here: how offers are worded (mail/offers.yaml), what they add (`models.offers`), budgets (actions).
 """
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+from scipy.special import ndtr, ndtri
 
+from models.features import FloatArray
 from models.policy import draws
-from models.policy.choice import draw_one, epsilon_greedy
 from models.policy.config import PolicyConfig
 
 NO_OFFER = "none"
 _CODE_LENGTH = 8
 _KEY = ["customer_id", "message_key"]
+_NODES = ndtri((np.arange(64) + 0.5) / 64)
+"""Middles of equally likely parts of a normal distribution: no narrow neighbour is missed, as between Gauss's nodes."""
 
 
-def allowed_offers(candidates: pl.DataFrame, messages: pl.DataFrame, offers: pl.DataFrame) -> pl.DataFrame:
+def allowed_offers(
+    candidates: pl.DataFrame, messages: pl.DataFrame, offers: pl.DataFrame, effects: pl.DataFrame
+) -> pl.DataFrame:
     """One row per candidate and offer that it may carry, the usual one marked.
 
     An offer is allowed if the message names it, the customer's price_sensitivity reaches its minimum, and
     the margin left per order after its cost is at least `floor_margin` of the order value. No offer at all
-    is always allowed. The usual one is the allowed offer of the highest level.
+    is always allowed.
+
+    Where randomised sends have shown what each of the allowed offers adds, the usual one is the one that adds most margin,
+    none included. Where the effect of any is unknown, a rule holds: the allowed offer of the highest level is the usual one.
+
+    Args:
+        candidates: customer_id, message_key, price_sensitivity, order_value, margin_per_order, p_purchase.
+        messages, offers: of the catalogue.
+        effects: customer_id, offer_key, uplift_order, uplift_margin, uplift_margin_error, is_proven (else unknown).
 
     Returns:
-        customer_id, message_key, the offer's columns, offer_cost (per order: fixed_cost + percent of
-        order_value), is_usual_offer.
+        customer_id, message_key, the offer's columns, offer_cost (per order: fixed_cost + percent of order_value),
+        offer_uplift (what it adds to the chance of an order), offer_margin (what it adds to the mail's margin, net of its
+        cost; where the effect is unknown, what it is expected to cost), offer_margin_error, is_offer_rule, is_usual_offer.
     """
     named = messages.select("message_key", offer_key="allowed_offers").explode("offer_key").drop_nulls()
     always = messages.select("message_key", offer_key=pl.lit(NO_OFFER))
-    pairs = pl.concat([named, always]).unique().join(offers, on="offer_key")
-    cost = pl.col("fixed_cost") + pl.col("percent") / 100.0 * pl.col("order_value")
+    pairs = (
+        pl.concat([named, always]).unique().join(offers.drop("max_per_day", "cost_per_day"), on="offer_key")
+    )
+    is_none = pl.col("offer_key") == NO_OFFER
+    is_known = is_none | pl.col("is_proven").fill_null(False)
     return (
-        candidates.select(*_KEY, "price_sensitivity", "order_value", "margin_per_order")
+        candidates.select(*_KEY, "price_sensitivity", "order_value", "margin_per_order", "p_purchase")
         .join(pairs, on="message_key")
-        .with_columns(offer_cost=cost)
+        .with_columns(offer_cost=pl.col("fixed_cost") + pl.col("percent") / 100.0 * pl.col("order_value"))
         .filter(
-            (pl.col("offer_key") == NO_OFFER)
+            is_none
             | (
                 (pl.col("price_sensitivity") >= pl.col("min_price_sensitivity"))
                 & (
@@ -46,33 +63,88 @@ def allowed_offers(candidates: pl.DataFrame, messages: pl.DataFrame, offers: pl.
                 )
             )
         )
-        .drop("price_sensitivity", "order_value", "margin_per_order")
-        .sort(*_KEY, "level", "offer_key", descending=[False, False, True, False])
+        .join(
+            effects.select(
+                "customer_id",
+                "offer_key",
+                "uplift_order",
+                "uplift_margin",
+                "uplift_margin_error",
+                "is_proven",
+            ),
+            on=["customer_id", "offer_key"],
+            how="left",
+        )
+        .with_columns(is_offer_rule=~is_known.all().over(_KEY))
+        .with_columns(
+            offer_uplift=pl.when(is_none | ~is_known).then(0.0).otherwise("uplift_order"),
+            offer_margin=pl.when(is_none)
+            .then(0.0)
+            .when(is_known)
+            .then("uplift_margin")
+            .otherwise(-pl.col("p_purchase") * pl.col("offer_cost")),
+            offer_margin_error=pl.when(is_none | ~is_known).then(0.0).otherwise("uplift_margin_error"),
+        )
+        .drop("price_sensitivity", "order_value", "margin_per_order", "p_purchase")
+        .drop("uplift_order", "uplift_margin", "uplift_margin_error", "is_proven")
+        .with_columns(
+            _merit=pl.when("is_offer_rule").then(pl.col("level").cast(pl.Float64)).otherwise("offer_margin")
+        )
+        .sort(*_KEY, "_merit", "offer_key", descending=[False, False, True, False])
         .with_columns(is_usual_offer=(pl.int_range(pl.len()) == 0).over(_KEY))
+        .drop("_merit")
     )
 
 
-def choose_offer(chosen: pl.DataFrame, allowed: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
-    """Adds offer_key, offer_label, offer_cost, coupon (null without a prefix), propensity_offer,
-    is_usual_offer to the chosen rows.
+def offer_chances(options: pl.DataFrame, config: PolicyConfig) -> pl.Series:
+    """The chance of each offer of a mail, in the order of rows: Thompson sampling where effects are known, worked out rather
+    than drawn; the best alone where a rule holds; mixed with `explore_offer` shared evenly.
 
-    The usual offer, and with chance `explore_offer` any allowed one. A coupon is personal and belongs to the
-    day: the same inputs give the same code.
+    Effects of different offers count as independent. Chances sum to 1 within a customer and message.
 
     Args:
-        chosen: one row per customer with message_key and u_offer.
-        allowed: of `allowed_offers`.
-        config: for the share and the seed.
+        options: sorted by customer_id and message_key: offer_margin, offer_margin_error (0 under the rule),
+            is_offer_rule, is_best_offer (one per customer and message).
+        config: for `explore_offer`.
     """
-    options = (
-        chosen.select(*_KEY, "u_offer")
-        .join(allowed, on=_KEY)
-        .with_columns(
-            propensity_offer=epsilon_greedy(pl.col("is_usual_offer"), by=_KEY, epsilon=config.explore_offer)
-        )
-    )
-    drawn = draw_one(options, by=_KEY, order=["offer_key"], chance="propensity_offer", uniform="u_offer")
-    identity = drawn.select(
+    place = options.select(group=pl.struct(_KEY).rle_id(), column=pl.int_range(pl.len()).over(_KEY))
+    group, column = (place[name].cast(pl.Int64).to_numpy() for name in ("group", "column"))
+    shape = (int(group.max(initial=-1)) + 1, int(column.max(initial=-1)) + 1)
+    mean, deviation = np.full(shape, -np.inf), np.zeros(shape)
+    mean[group, column] = options["offer_margin"].to_numpy()
+    deviation[group, column] = options["offer_margin_error"].to_numpy()
+    thompson = best_chances(mean, deviation)[group, column]
+    best = options["is_best_offer"].to_numpy().astype(np.float64)
+    believed = np.where(options["is_offer_rule"].to_numpy(), best, thompson)
+    n_offers = np.bincount(group)[group] if len(group) else np.zeros(0)
+    share = config.explore_offer
+    return pl.Series("propensity_offer", share / np.maximum(n_offers, 1) + (1.0 - share) * believed)
+
+
+def best_chances(mean: FloatArray, deviation: FloatArray) -> FloatArray:
+    """Chance that each of a row's independent normal quantities is the largest; those with mean -inf are not there.
+
+    By quadrature, then made to sum to 1; equal quantities without deviation share evenly.
+    """
+    present = np.isfinite(mean)
+    # A quantity known for certain gets a little deviation, so that what is compared is never 0 / 0.
+    width = np.maximum(deviation, 1e-6 * (1.0 + np.abs(np.where(present, mean, 0.0))))
+    total = np.zeros(mean.shape)
+    for node in _NODES:
+        drawn = mean + width * node
+        for column in range(mean.shape[1]):
+            ahead = np.where(present, (drawn[:, [column]] - np.where(present, mean, 0.0)) / width, np.inf)
+            ahead[:, column] = np.inf
+            total[:, column] += np.prod(ndtr(ahead), axis=1)
+    total = np.where(present, total, 0.0)
+    chances: FloatArray = total / np.maximum(total.sum(axis=1, keepdims=True), 1e-300)
+    return chances
+
+
+def with_coupon(chosen: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
+    """Adds coupon, null where the offer has no prefix. It is personal and belongs to the day: the same inputs give the same
+    code."""
+    identity = chosen.select(
         pl.concat_str("customer_id", "message_key", "offer_key", separator="\x1f")
     ).to_series()
     code = (
@@ -80,10 +152,8 @@ def choose_offer(chosen: pl.DataFrame, allowed: pl.DataFrame, config: PolicyConf
         .str.slice(0, _CODE_LENGTH)
         .str.to_uppercase()
     )
-    return chosen.drop("offer_cost", strict=False).join(
-        drawn.with_columns(code=code)
-        .with_columns(coupon=pl.concat_str("coupon_prefix", "code", separator="-"))
-        .drop("u_offer", "code")
-        .rename({"label": "offer_label"}),
-        on=_KEY,
+    return (
+        chosen.with_columns(_code=code)
+        .with_columns(coupon=pl.concat_str("coupon_prefix", "_code", separator="-"))
+        .drop("_code")
     )

@@ -16,6 +16,51 @@ GOES_WITH = "goes_with"
 _KEY = ["customer_id", "message_key"]
 
 
+def with_product_counts(candidates: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
+    """Adds how many products each candidate would show, without choosing them.
+
+    Returns:
+        The candidates and n_products, n_context_products (of the trigger, not sensitive), has_enough_products; sorted by
+        customer and message.
+    """
+    rows = _rows(candidates, inputs, config)
+    mentioned = _mentioned(rows, inputs)
+    showable = _showable(inputs)
+    own = _own(mentioned, inputs).join(showable, on="product_id", how="semi")
+    recommended = inputs.score_recommendations.select("customer_id", "product_id").join(
+        showable, on="product_id", how="semi"
+    )
+    # Recommendations that are mentioned, or shown already as what goes with them, count once.
+    named = pl.concat([own.select(*_KEY, "product_id"), mentioned.select(*_KEY, "product_id")]).unique()
+    repeated = named.join(recommended, on=["customer_id", "product_id"], how="semi")
+    counts = [
+        own.group_by(_KEY).agg(n_own=pl.len()),
+        repeated.group_by(_KEY).agg(n_repeated=pl.len()),
+        mentioned.group_by(_KEY).agg(n_context_products=pl.len()),
+    ]
+    counted = rows.select(*_KEY, "limit", "min_products", "needs_context_product").join(
+        recommended.group_by("customer_id").agg(n_recommended=pl.len()), on="customer_id", how="left"
+    )
+    for count in counts:
+        counted = counted.join(count, on=_KEY, how="left")
+    numbers = ("n_recommended", "n_own", "n_repeated", "n_context_products")
+    counted = counted.with_columns(pl.col(numbers).fill_null(0).cast(pl.Int64)).with_columns(
+        n_products=pl.min_horizontal(
+            pl.col("n_own") + pl.col("n_recommended") - pl.col("n_repeated"), "limit"
+        ).cast(pl.Int64)
+    )
+    return candidates.join(
+        counted.select(
+            *_KEY,
+            "n_products",
+            "n_context_products",
+            has_enough_products=(pl.col("n_products") >= pl.col("min_products"))
+            & (~pl.col("needs_context_product") | (pl.col("n_context_products") > 0)),
+        ),
+        on=_KEY,
+    ).sort(_KEY)
+
+
 def with_products(candidates: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
     """Adds what each candidate would show; products that are sensitive, unavailable or unknown are never
     shown.
@@ -27,41 +72,20 @@ def with_products(candidates: pl.DataFrame, inputs: PlanInputs, config: PolicyCo
     but speaks of the first of them.
 
     Returns:
-        The candidates and product_ids, product_sources, product_scores (null where no recommendation),
-        n_products, n_context_products (of the trigger, not sensitive), subject_product_id (what the mail
-        speaks of: the trigger's first product that is not sensitive, else the first shown),
-        has_enough_products.
+        The candidates and product_ids, product_sources, product_scores (null where no recommendation), subject_product_id
+        (what the mail speaks of: the trigger's first product that is not sensitive, else the first shown); sorted by
+        customer and message.
     """
-    rules = inputs.messages.select(
-        "message_key",
-        "min_products",
-        "needs_context_product",
-        limit=pl.min_horizontal("max_products", pl.lit(config.max_products)),
-        sources="product_sources",
-    )
-    presentable = inputs.feat_product.filter(~pl.col("is_sensitive").fill_null(False))
-    showable = presentable.filter(pl.col("is_available").fill_null(False)).select("product_id")
-    rows = candidates.select(*_KEY, "context_product_ids").join(rules, on="message_key")
-
-    mentioned = _context(rows).join(presentable.select("product_id"), on="product_id", how="semi")
-    options = pl.concat(
-        [
-            mentioned.filter(pl.col("sources").list.contains(CONTEXT)).select(
-                *_KEY, "product_id", "position", tier=pl.lit(0)
-            ),
-            _companions(mentioned, inputs.feat_basket_pairs),
-        ]
-    ).with_columns(
-        source=pl.when(pl.col("tier") == 0).then(pl.lit(CONTEXT)).otherwise(pl.lit(GOES_WITH)),
-        score=pl.lit(None, dtype=pl.Float64),
-    )
+    rows = _rows(candidates, inputs, config)
+    mentioned = _mentioned(rows, inputs)
+    own = _own(mentioned, inputs).with_columns(score=pl.lit(None, dtype=pl.Float64))
     recommended = _recommended(rows, mentioned, inputs.score_recommendations)
     chosen = (
-        pl.concat([options, recommended], how="diagonal")
-        .join(showable, on="product_id", how="semi")
+        pl.concat([own, recommended], how="diagonal")
+        .join(_showable(inputs), on="product_id", how="semi")
         .sort(*_KEY, "tier", "position", "product_id")
         .unique([*_KEY, "product_id"], keep="first", maintain_order=True)
-        .join(rows.select(*_KEY, "limit"), on=_KEY)
+        .join(rows.select(*_KEY, "limit"), on=_KEY, maintain_order="left")
         .filter(pl.int_range(pl.len()).over(_KEY) < pl.col("limit"))
         .with_columns(shown_tier=pl.col("tier").clip(upper_bound=2), shown_position=pl.col("position"))
         .with_columns(
@@ -74,28 +98,53 @@ def with_products(candidates: pl.DataFrame, inputs: PlanInputs, config: PolicyCo
         .agg(product_ids="product_id", product_sources="source", product_scores="score")
     )
     context = mentioned.sort(*_KEY, "position").group_by(_KEY, maintain_order=True)
-    spoken_of = context.agg(n_context_products=pl.len(), mentioned_id=pl.col("product_id").first())
     return (
-        candidates.join(
-            rules.select("message_key", "min_products", "needs_context_product"), on="message_key"
-        )
-        .join(chosen, on=_KEY, how="left")
-        .join(spoken_of, on=_KEY, how="left")
-        .with_columns(
-            pl.col("product_ids", "product_sources", "product_scores").fill_null([]),
-            pl.col("n_context_products").fill_null(0).cast(pl.Int64),
-        )
-        .with_columns(
-            n_products=pl.col("product_ids").list.len().cast(pl.Int64),
-            subject_product_id=pl.coalesce("mentioned_id", pl.col("product_ids").list.first()),
-        )
-        .with_columns(
-            has_enough_products=(pl.col("n_products") >= pl.col("min_products"))
-            & (~pl.col("needs_context_product") | (pl.col("n_context_products") > 0))
-        )
-        .drop("mentioned_id", "min_products", "needs_context_product")
+        candidates.join(chosen, on=_KEY, how="left")
+        .join(context.agg(mentioned_id=pl.col("product_id").first()), on=_KEY, how="left")
+        .with_columns(pl.col("product_ids", "product_sources", "product_scores").fill_null([]))
+        .with_columns(subject_product_id=pl.coalesce("mentioned_id", pl.col("product_ids").list.first()))
+        .drop("mentioned_id")
         .sort(_KEY)
     )
+
+
+def _rows(candidates: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
+    """The candidates with their messages' rules."""
+    rules = inputs.messages.select(
+        "message_key",
+        "min_products",
+        "needs_context_product",
+        limit=pl.min_horizontal("max_products", pl.lit(config.max_products)),
+        sources="product_sources",
+    )
+    return candidates.select(*_KEY, "context_product_ids").join(rules, on="message_key")
+
+
+def _presentable(inputs: PlanInputs) -> pl.DataFrame:
+    """Products that may be spoken of."""
+    return inputs.feat_product.filter(~pl.col("is_sensitive").fill_null(False))
+
+
+def _showable(inputs: PlanInputs) -> pl.DataFrame:
+    """product_id of what may be shown."""
+    return _presentable(inputs).filter(pl.col("is_available").fill_null(False)).select("product_id")
+
+
+def _mentioned(rows: pl.DataFrame, inputs: PlanInputs) -> pl.DataFrame:
+    """The products of the triggers that may be spoken of."""
+    return _context(rows).join(_presentable(inputs).select("product_id"), on="product_id", how="semi")
+
+
+def _own(mentioned: pl.DataFrame, inputs: PlanInputs) -> pl.DataFrame:
+    """What stands in front of recommendations: the trigger's products, and what goes with them."""
+    return pl.concat(
+        [
+            mentioned.filter(pl.col("sources").list.contains(CONTEXT)).select(
+                *_KEY, "product_id", "position", tier=pl.lit(0)
+            ),
+            _companions(mentioned, inputs.feat_basket_pairs),
+        ]
+    ).with_columns(source=pl.when(pl.col("tier") == 0).then(pl.lit(CONTEXT)).otherwise(pl.lit(GOES_WITH)))
 
 
 def _context(rows: pl.DataFrame) -> pl.DataFrame:

@@ -46,8 +46,8 @@ def allowed_slots(zones: list[str], config: PolicyConfig) -> pl.DataFrame:
     by_zone = [
         slots.with_columns(
             timezone=pl.lit(zone),
-            local=_local(pl.col("slot"), zone),
-            last=_local(pl.col("slot") + _LAST_MINUTE, zone),
+            local=local_time(pl.col("slot"), zone),
+            last=local_time(pl.col("slot") + _LAST_MINUTE, zone),
         )
         for zone in sorted(zones)
     ]
@@ -64,7 +64,8 @@ def allowed_slots(zones: list[str], config: PolicyConfig) -> pl.DataFrame:
     )
 
 
-def _local(moment: pl.Expr, zone: str) -> pl.Expr:
+def local_time(moment: pl.Expr, zone: str) -> pl.Expr:
+    """A moment of UTC on a zone's clock, both naive."""
     return moment.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
 
 
@@ -177,7 +178,7 @@ def _zone_times(
     ).select(
         "customer_id",
         "send_at",
-        _local(pl.col("send_at"), zone).alias("send_at_local"),
+        local_time(pl.col("send_at"), zone).alias("send_at_local"),
         "propensity_send_time",
         "is_best_time",
         "is_flat_time",

@@ -10,6 +10,8 @@ import polars as pl
 from models.policy.config import PolicyConfig
 
 HORIZON_DAYS = 90
+OWN_RATE, RESPONSE_MODEL = "own purchase rate", "response model"
+"""Where p_purchase comes from: p_purchase_basis."""
 
 
 def customer_economics(customers: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
@@ -66,13 +68,17 @@ def unsubscribe_cost(config: PolicyConfig) -> pl.Expr:
 
 
 def fatigue_cost(config: PolicyConfig) -> pl.Expr:
-    """Price of one more mail on top of those of the last 7 days."""
-    return config.fatigue_cost * pl.col("n_sent_7d")
+    """Price of one more mail: mail_price, and fatigue_cost for each mail of the last 7 days.
+
+    A shop that has sent nothing yet knows nothing of what a mail brings: mail_price is not asked there.
+    """
+    asked = pl.when(pl.col("p_purchase_basis") == RESPONSE_MODEL).then(config.mail_price).otherwise(0.0)
+    return asked + config.fatigue_cost * pl.col("n_sent_7d")
 
 
-def net_value(config: PolicyConfig) -> pl.Expr:
-    """Net worth of a mail: p_purchase x (margin_per_order - offer_cost) - unsubscribe_cost - fatigue_cost."""
-    margin = pl.col("p_purchase") * (pl.col("margin_per_order") - pl.col("offer_cost"))
+def mail_value(config: PolicyConfig) -> pl.Expr:
+    """Worth of a mail without an offer: p_purchase x margin_per_order - unsubscribe_cost - fatigue_cost."""
+    margin = pl.col("p_purchase") * pl.col("margin_per_order")
     return margin - unsubscribe_cost(config) - fatigue_cost(config)
 
 
@@ -107,8 +113,8 @@ def with_values(
         )
         .with_columns(
             p_purchase_basis=pl.when(pl.col("p_purchase").is_null())
-            .then(pl.lit("own purchase rate"))
-            .otherwise(pl.lit("response model")),
+            .then(pl.lit(OWN_RATE))
+            .otherwise(pl.lit(RESPONSE_MODEL)),
             p_purchase=pl.coalesce("p_purchase", 1.0 - (-rate).exp()),
         )
         .drop("expected_orders_90d")

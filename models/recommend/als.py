@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models.recommend.blocks import CELLS, best_cells, row_blocks
+from models.recommend.blocks import Scores, best_of_blocks
 from models.recommend.slots import SlotRules, fill_slots, showable
 from models.recommend.snapshot import KEPT_SNAPSHOTS, Snapshot
 
@@ -77,14 +77,15 @@ class Als:
         known = known.join(
             pl.DataFrame({"customer_id": everybody}).with_row_index("row"), on="customer_id", how="inner"
         ).sort("customer")
-        found = []
+        rows = known["row"].to_numpy()
         of_customers, of_products = factors_of(snapshot, self.params)
+
+        def table(block: slice) -> Scores:
+            scores = (of_customers[rows[block]] @ of_products.T).astype(np.float64)
+            return np.where(showable(snapshot.allowed(), bought[rows[block]], self.rules), scores, 0.0)
+
         with threadpool_limits(limits=1):
-            for block in row_blocks(known.height, snapshot.n_products):
-                rows, customer = (known[column][block].to_numpy() for column in ("row", "customer"))
-                table = (of_customers[rows] @ of_products.T).astype(np.float64)
-                is_shown = showable(snapshot.allowed(), bought[rows], self.rules)
-                cells = np.where(is_shown, table, 0.0)
-                found.append(best_cells(cells, customer.astype(np.int64), 5 * self.rules.n))
-        scored = pl.concat([pl.DataFrame(schema=CELLS), *found]).with_columns(source=pl.lit("for_you"))
+            best = best_of_blocks((known.height, snapshot.n_products), table, 5 * self.rules.n)
+        customer = known["customer"].cast(pl.Int64).gather(best["customer"])
+        scored = best.with_columns(customer, source=pl.lit("for_you"))
         return fill_slots(scored, snapshot, ids, self.rules)

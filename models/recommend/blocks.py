@@ -1,6 +1,6 @@
 """Dense customer x product tables of bounded size, and the best cells of their rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import polars as pl
@@ -34,7 +34,16 @@ def top_mask(scores: Scores, k: int) -> NDArray[np.bool_]:
     return mask
 
 
-def best_cells(table: Scores, customers: NDArray[np.int64], k: int) -> pl.DataFrame:
-    """Each row's k best positive cells as rows: customer (from `customers`), product (column), score."""
-    row, product = np.nonzero(top_mask(table, k))
-    return pl.DataFrame({"customer": customers[row], "product": product, "score": table[row, product]})
+def best_of_blocks(shape: tuple[int, int], table: Callable[[slice], Scores], k: int) -> pl.DataFrame:
+    """Each row's k best positive cells of a table that is computed a block of rows at a time: columns CELLS, customer being
+    the row and product the column.
+
+    table: the dense scores of a slice of the rows.
+    """
+    found = []
+    for block in row_blocks(*shape):
+        scores = table(block)
+        row, product = np.nonzero(top_mask(scores, k))
+        cells = {"customer": row + block.start, "product": product, "score": scores[row, product]}
+        found.append(pl.DataFrame(cells))
+    return pl.concat([pl.DataFrame(schema=CELLS), *found])

@@ -95,8 +95,10 @@ def candidate_features(candidates: pl.DataFrame, snapshot: Snapshot, customers: 
 
 
 def feature_matrix(rows: pl.DataFrame) -> NDArray[np.float32]:
-    """FEATURES of `candidate_features` rows as a float32 matrix, null as NaN."""
-    return rows.select(pl.col(FEATURES).cast(pl.Float32).fill_null(float("nan"))).to_numpy()
+    """FEATURES of `candidate_features` rows as a float32 matrix; null and infinity as NaN, as trees take none."""
+    matrix = rows.select(pl.col(FEATURES).cast(pl.Float32).fill_null(float("nan"))).to_numpy().copy()
+    matrix[np.isinf(matrix)] = np.nan
+    return matrix
 
 
 def _rank(retriever: str) -> pl.Expr:

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 import polars as pl
 
-from models.recommend.blocks import CELLS, best_cells, row_blocks
+from models.recommend.blocks import Scores, best_of_blocks
 from models.recommend.ease import EaseParams, weights_of
 from models.recommend.slots import SlotRules, fill_slots, showable
 from models.recommend.snapshot import Snapshot, sparse
@@ -32,10 +32,10 @@ class Ease:
         coded = snapshot.coded(ids)
         shape = (len(ids), snapshot.n_products)
         history, bought = sparse(coded, "weight", shape), sparse(coded, "n_purchases", shape)
-        blocks = []
-        for block in row_blocks(*shape):
+
+        def table(block: slice) -> Scores:
             is_shown = showable(snapshot.allowed(), bought[block], self.rules)
-            cells = np.where(is_shown, weights.score(history[block]), 0.0)
-            blocks.append(best_cells(cells, np.arange(block.start, block.stop), 5 * self.rules.n))
-        scored = pl.concat([pl.DataFrame(schema=CELLS), *blocks]).with_columns(source=pl.lit("for_you"))
-        return fill_slots(scored, snapshot, ids, self.rules)
+            return np.where(is_shown, weights.score(history[block]), 0.0)
+
+        best = best_of_blocks(shape, table, 5 * self.rules.n)
+        return fill_slots(best.with_columns(source=pl.lit("for_you")), snapshot, ids, self.rules)

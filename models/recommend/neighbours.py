@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 import polars as pl
 
-from models.recommend.blocks import CELLS, best_cells, row_blocks
+from models.recommend.blocks import Scores, best_of_blocks
 from models.recommend.similarity import NeighbourParams, similarity_of
 from models.recommend.slots import SlotRules, fill_slots, showable
 from models.recommend.snapshot import Snapshot, sparse
@@ -35,20 +35,15 @@ class ItemNeighbours:
         coded = snapshot.coded(ids)
         shape = (len(ids), snapshot.n_products)
         history, bought = sparse(coded, "weight", shape), sparse(coded, "n_purchases", shape)
-        blocks = []
-        for block in row_blocks(*shape):
-            table = (history[block] @ similarity).toarray()
+
+        def table(block: slice) -> Scores:
             is_shown = showable(snapshot.allowed(), bought[block], self.rules)
-            blocks.append(
-                best_cells(
-                    np.where(is_shown, table, 0.0), np.arange(block.start, block.stop), 5 * self.rules.n
-                )
-            )
+            return np.where(is_shown, (history[block] @ similarity).toarray(), 0.0)
+
+        best = best_of_blocks(shape, table, 5 * self.rules.n)
         owned = coded.filter(pl.col("n_purchases") > 0).select("customer", "product", owned=pl.lit(True))
         source = pl.when(pl.col("owned")).then(pl.lit("buy_again")).otherwise(pl.lit("similar"))
-        scored = (
-            pl.concat([pl.DataFrame(schema=CELLS), *blocks])
-            .join(owned, on=["customer", "product"], how="left")
-            .select("customer", "product", "score", source=source)
+        scored = best.join(owned, on=["customer", "product"], how="left").select(
+            "customer", "product", "score", source=source
         )
         return fill_slots(scored, snapshot, ids, self.rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,6 +12,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from models.recommend.features import FEATURES
+from models.side_by_side import side_by_side
 
 RANKING: Mapping[str, object] = MappingProxyType(
     {
@@ -62,17 +64,23 @@ class Ordering:
     ) -> Ordering:
         """Fit on candidates x `features` (NaN: unknown), 0/1 relevance and each row's list number, lists in one piece."""
         bag = np.random.default_rng(params.seed).integers(params.n_bags, size=len(relevant))
-        models = []
+        bags = []
         for number in range(params.n_bags):
             rows = (relevant > 0) | (bag == number)
-            data = xgb.QuantileDMatrix(
-                values[rows],
-                label=relevant[rows],
-                qid=lists[rows],
-                feature_names=list(features),
-                nthread=params.n_threads,
+            bags.append(
+                xgb.QuantileDMatrix(
+                    values[rows],
+                    label=relevant[rows],
+                    qid=lists[rows],
+                    feature_names=list(features),
+                    nthread=params.n_threads,
+                )
             )
-            common = {
+
+        def grown(member: tuple[int, Mapping[str, object]]) -> tuple[xgb.Booster, float, float]:
+            number, kind = member
+            is_ranking = kind is RANKING
+            settings = {
                 "tree_method": "hist",
                 "max_depth": params.max_depth,
                 "min_child_weight": params.min_child_weight,
@@ -81,25 +89,28 @@ class Ordering:
                 "lambda": params.reg_lambda,
                 "nthread": params.n_threads,
                 "seed": params.seed + number,
+                "eta": params.ranking_learning_rate if is_ranking else params.learning_rate,
+                **kind,
             }
-            for kind, rate, n_rounds in (
-                (RANKING, params.ranking_learning_rate, params.ranking_rounds),
-                (CHANCE, params.learning_rate, params.n_rounds),
-            ):
-                booster = xgb.train({**common, **kind, "eta": rate}, data, num_boost_round=n_rounds)
-                margin = booster.predict(data, output_margin=True).astype(np.float64)
-                models.append((booster, float(margin.mean()), max(float(margin.std()), 1e-9)))
-        return Ordering(tuple(models), params.n_threads, features)
+            n_rounds = params.ranking_rounds if is_ranking else params.n_rounds
+            booster = xgb.train(settings, bags[number], num_boost_round=n_rounds)
+            margin = booster.predict(bags[number], output_margin=True).astype(np.float64)
+            return booster, float(margin.mean()), max(float(margin.std()), 1e-9)
+
+        members = itertools.product(range(params.n_bags), (RANKING, CHANCE))
+        return Ordering(tuple(side_by_side(grown, members)), params.n_threads, features)
 
     def score(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """Mean of the models' standardised margins per row of candidates x `features`."""
         if not len(values):
             return np.zeros(0)
         data = xgb.DMatrix(values, feature_names=list(self.features), nthread=self.n_threads)
-        margins = [
-            (booster.predict(data, output_margin=True).astype(np.float64) - mean) / deviation
-            for booster, mean, deviation in self.models
-        ]
+
+        def margin(model: tuple[xgb.Booster, float, float]) -> NDArray[np.float64]:
+            booster, mean, deviation = model
+            return (booster.predict(data, output_margin=True).astype(np.float64) - mean) / deviation
+
+        margins = side_by_side(margin, self.models)
         return np.asarray(np.mean(margins, axis=0), dtype=np.float64)
 
     def contributions(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -107,8 +118,10 @@ class Ordering:
         if not len(values):
             return np.zeros((0, len(self.features)))
         data = xgb.DMatrix(values, feature_names=list(self.features), nthread=self.n_threads)
-        parts = [
-            booster.predict(data, pred_contribs=True)[:, :-1].astype(np.float64) / deviation
-            for booster, _, deviation in self.models
-        ]
+
+        def part(model: tuple[xgb.Booster, float, float]) -> NDArray[np.float64]:
+            booster, _, deviation = model
+            return booster.predict(data, pred_contribs=True)[:, :-1].astype(np.float64) / deviation
+
+        parts = side_by_side(part, self.models)
         return np.asarray(np.mean(parts, axis=0), dtype=np.float64)

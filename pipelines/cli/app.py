@@ -8,7 +8,7 @@ import warnings
 import typer
 from typer._click.exceptions import ClickException
 
-from pipelines.cli import evaluate, look, privacy, sample, work
+from pipelines.cli import evaluate, look, people, privacy, sample, subjects, work
 from pipelines.cli.output import report_error
 from pipelines.settings import SettingsError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (sample, work, evaluate, look, privacy):
+for module in (sample, work, people, evaluate, look, subjects, privacy):
     module.register(app)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from planned_shop import DAY, LATER, Shop, simulated
+from planned_shop import DAY, LATER, Shop, land_answers, simulated
 
 QUERY = "select count(*), count(distinct plan_date || customer_id), count(explanation) from send_plan"
 
@@ -51,9 +51,13 @@ class Replanned:
 
 @pytest.fixture(scope="session")
 def replanned(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Replanned:
-    """Two commands in other processes, the first while somebody reads the marketer's database."""
+    """Two commands in other processes, the first while somebody reads the marketer's database.
+
+    Some mails of the first plan have been answered, which the plan of the same day must not know.
+    """
     root = tmp_path_factory.mktemp("replanned")
     copy = shop.copy(root / "home")
+    land_answers(copy)
     answers, failures = [], []
     first = copy.start(root / "first", "plan", "--date", LATER, "--json")
     for answer in _asked_while(first, copy.home.marketing):

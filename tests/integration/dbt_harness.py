@@ -1,7 +1,7 @@
 """The dbt project as tests use it: a small simulated world, dbt as a process, and compiled models run directly.
 
-`Dbt` runs the real command line. `Compiled` runs what dbt compiled in a database of its own, in a second instead of
-ten, so that a property can be tried on many worlds.
+`Dbt` runs the real command line, or what it calls. `Compiled` runs what dbt compiled in a database of its own, in a
+second instead of ten, so that a property can be tried on many worlds.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pytest
 
 from assets.home import Home
 from assets.landing.ingest import EVENT_DAYS, ingest
@@ -69,21 +70,9 @@ class Dbt:
     def run(self, *args: str, variables: dict[str, object]) -> subprocess.CompletedProcess[str]:
         """Run one command; the caller reads code and output."""
         return subprocess.run(
-            [
-                EXECUTABLE,
-                "--no-use-colors",
-                *args,
-                *("--vars", json.dumps(variables)),
-                *("--target-path", str(self.root / "target")),
-                *("--log-path", str(self.root / "logs")),
-            ],
+            [EXECUTABLE, *self._arguments(args, variables)],
             cwd=PROJECT,
-            env={
-                **os.environ,
-                "SENDPLAN_WAREHOUSE": str(self.warehouse),
-                "DBT_PROFILES_DIR": str(PROJECT),
-                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            },
+            env={**os.environ, **self._environment()},
             capture_output=True,
             text=True,
             check=False,
@@ -94,6 +83,36 @@ class Dbt:
         done = self.run(*args, variables=variables)
         assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
         return done.stdout
+
+    def must_here(self, *args: str, variables: dict[str, object]) -> None:
+        """Run one command that has to succeed in this process: for many in a row, which then need not start dbt anew."""
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(PROJECT)
+            for name, value in self._environment().items():
+                patch.setenv(name, value)
+            done = dbtRunner().invoke(["--quiet", *self._arguments(args, variables)])
+        # dbt lets go of the file with its process alone, and this one lives on.
+        DuckDBConnectionManager.close_all_connections()
+        assert done.success, done
+
+    def _arguments(self, args: tuple[str, ...], variables: dict[str, object]) -> list[str]:
+        return [
+            "--no-use-colors",
+            *args,
+            *("--vars", json.dumps(variables)),
+            *("--target-path", str(self.root / "target")),
+            *("--log-path", str(self.root / "logs")),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "SENDPLAN_WAREHOUSE": str(self.warehouse),
+            "DBT_PROFILES_DIR": str(PROJECT),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        }
 
     def manifest(self) -> dict[str, Any]:
         """dbt's manifest of the last command."""

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
+from worked_example import lay_in
 
 from assets.clock import FixedClock
 from assets.features import WAREHOUSE
@@ -85,7 +86,13 @@ class Shop:
     def files_of(self, day: date) -> dict[str, Path]:
         """Every file made for a day, by its path in the home folder."""
         home = self.home
-        folders = (home.features(day), home.scores(day), home.decisions(day), home.plan(day))
+        folders = (
+            home.features(day),
+            home.scores(day),
+            home.decisions(day),
+            home.plan(day),
+            home.outcomes(day),
+        )
         files = (file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file())
         return {str(file.relative_to(home.root)): file for file in files}
 
@@ -95,11 +102,45 @@ class Shop:
 
 
 def simulated(root: Path) -> Shop:
-    """A shop with a landing folder, a few broken rows in it, and nothing made from it yet."""
+    """A shop with a landing folder, the worked example in it, a few broken rows in it, and nothing made from it yet."""
     shop = Shop.at(root)
     simulate(CONFIG, shop.home.landing, root / "truth")
+    lay_in(shop.home.landing, DAY)
     write_bad_rows(shop.home.landing / "events")
     return shop
+
+
+def answered(shop: Shop) -> pl.DataFrame:
+    """The mails of `DAY` that are answered: three of customers whose answers may be looked at."""
+    known = pl.read_parquet(shop.home.features(DAY) / "feat_customer.parquet").filter("has_behaviour")
+    sends = shop.plan().filter(pl.col("action") == "send")
+    return sends.join(known.select("customer_id"), on="customer_id", how="semi").sort("customer_id").head(3)
+
+
+def land_answers(shop: Shop) -> None:
+    """Report the sending of these mails, that people opened them, and an order of each on the same day."""
+    rows = [
+        ("Email Sent", 0, {}),
+        ("Email Delivered", 1, {}),
+        ("Email Opened", 40, {"user_agent": "Thunderbird"}),
+        ("Order Completed", 50, {"product_id": "p0001", "quantity": 2.0, "price": 30.0}),
+    ]
+    answers = pl.concat(
+        [
+            answered(shop).select(
+                pl.format("{}-{}", "message_id", pl.lit(event)).alias("event_id"),
+                pl.lit(event).alias("event"),
+                (pl.col("send_at") + timedelta(minutes=minutes)).alias("occurred_at"),
+                "customer_id",
+                pl.when(event.startswith("Email")).then("message_id").alias("message_id"),
+                pl.when(event.startswith("Order")).then("message_id").alias("order_id"),
+                **{name: pl.lit(value) for name, value in columns.items()},
+            )
+            for event, minutes, columns in rows
+        ],
+        how="diagonal",
+    )
+    answers.write_parquet(shop.home.landing / "events" / "answers.parquet")
 
 
 def assert_same_files(actual: dict[str, bytes], expected: dict[str, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Feature tables of a month are made in one run, and are those that a run for each day would have made."""
+"""Feature tables of many days are made in one run, and are those that a run for each day would have made."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -11,10 +11,10 @@ from polars.testing import assert_frame_equal
 
 from pipelines.instance import open_instance
 
-N_DAYS = 30
+N_DAYS = 10
 
 
-def test_thirty_days_are_made_in_one_run(shop: Shop, tmp_path: Path) -> None:
+def test_days_are_made_in_one_run(shop: Shop, tmp_path: Path) -> None:
     copy = shop.copy(tmp_path / "home", "mlflow*", "plans", "decisions", "scores", "training")
     days = [DAY - timedelta(days=back) for back in range(N_DAYS)]
     copy.remove(DAY)

@@ -111,9 +111,9 @@ def test_too_many_broken_rows_stop_the_plan(plan: Plan, copied: Shop) -> None:
     (copied.home.landing / "customers").mkdir()
     (copied.home.landing / "customers" / "more.csv").write_text(f"customer_id,email\n{rows}")
     assert_failed(
-        plan(), "40 of 340 rows are in quarantine, more than the 5% allowed", "quarantine/customers.parquet"
+        plan(), "40 of 341 rows are in quarantine, more than the 5% allowed", "quarantine/customers.parquet"
     )
-    assert pl.read_parquet(copied.home.raw / "customers.parquet").height == 300
+    assert pl.read_parquet(copied.home.raw / "customers.parquet").height == 301
 
 
 def test_an_empty_landing_folder_stops_the_plan(plan: Plan, copied: Shop) -> None:
@@ -163,7 +163,7 @@ def test_an_unknown_variable_in_a_template_stops_the_plan(plan: Plan, tmp_path: 
         tmp_path, "win_back.yaml", "been a while, {{ first_name }}", "been a while, {{ firstname }}"
     )
     assert_failed(
-        plan(SENDPLAN_MAIL=str(folder)), "win_back.yaml:21:", "'firstname'", "did you mean 'first_name'?"
+        plan(SENDPLAN_MAIL=str(folder)), "win_back.yaml:22:", "'firstname'", "did you mean 'first_name'?"
     )
 
 

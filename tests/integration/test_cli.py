@@ -23,6 +23,7 @@ COMMANDS = (
     "evaluate",
     "export",
     "lookalikes",
+    "subjects",
     "ui",
     "doctor",
     "forget",
@@ -43,7 +44,9 @@ def test_help_lists_the_commands_without_loading_the_libraries(tmp_path: Path) -
     assert said.stderr.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", [(name,) for name in COMMANDS] + [("import", "online-retail")])
+@pytest.mark.parametrize(
+    "command", [(name,) for name in COMMANDS] + [("import", "online-retail"), ("subjects", "approve")]
+)
 def test_every_command_explains_itself(sendplan: Command, command: tuple[str, ...]) -> None:
     said = sendplan(*command, "--help")
     assert (said.code, said.err) == (0, "")

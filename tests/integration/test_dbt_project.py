@@ -386,6 +386,7 @@ def test_refusing_profiling_leaves_no_behaviour(features: Path) -> None:
         "label_purchases",
         "label_categories",
         "label_contents",
+        "feat_recent_orders",
         "feat_repurchases",
     ):
         assert tables[name].join(keys, on=["customer_id", "as_of"], how="semi").height == 0, name

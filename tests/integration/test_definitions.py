@@ -38,7 +38,15 @@ def test_every_asset_says_what_it_is_whose_it_is_and_where_it_belongs(graph: Bas
     for key in graph.materializable_asset_keys:
         node = graph.get(key)
         name = key.to_user_string()
-        assert node.group_name in {"raw", "warehouse", "features", "training", "scores", "plan"}, name
+        assert node.group_name in {
+            "raw",
+            "warehouse",
+            "features",
+            "training",
+            "scores",
+            "plan",
+            "outcomes",
+        }, name
         assert node.owners, name
         assert node.kinds, name
         assert len(node.description or "") > 20, name

@@ -99,11 +99,11 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
         if number in (BROKEN_ON, REGRETTED_ON):
             # As if the process had been killed when the e-mail events were in place and nothing after them was.
             half = ("int_changed_days", "int_changed_messages", "int_email_events", "int_site_events")
-            daily.must("run", "--select", *half, variables=variables)
+            daily.must_here("run", "--select", *half, variables=variables)
         if number == REGRETTED_ON:
             regretted.unlink()
             ingest(home, NOW)
-        daily.must("run", "--select", "tag:warehouse", variables=variables)
+        daily.must_here("run", "--select", "tag:warehouse", variables=variables)
         touched.append(rows(daily, "int_changed_days").height)
     fresh = Dbt(root / "fresh", home.raw)
     fresh.root.mkdir()

@@ -12,7 +12,14 @@ from planned_shop import DAY, LATER, WEEK, Shop
 
 from assets.audiences import FEATURES, PROFILE, conditioned_customers, documented_customers
 from assets.mail import MARKETERS_TABLES
-from assets.training import CHURN, CONTENT_RECOMMENDATIONS, LIFETIME_VALUE, RECOMMENDATIONS, SEND_TIME
+from assets.training import (
+    CHURN,
+    CONTENT_RECOMMENDATIONS,
+    LIFETIME_VALUE,
+    OFFER_RESPONSE,
+    RECOMMENDATIONS,
+    SEND_TIME,
+)
 from models.recommend.mail_slots import SLOTS
 
 CONTRACT = (
@@ -209,7 +216,7 @@ def test_probabilities_are_probabilities(sends: pl.DataFrame) -> None:
 
 def test_the_models_named_in_the_plan_are_those_of_its_week(plan: pl.DataFrame) -> None:
     (named,) = plan["model_versions"].unique()
-    asked = (LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, CONTENT_RECOMMENDATIONS)
+    asked = (LIFETIME_VALUE, CHURN, SEND_TIME, RECOMMENDATIONS, CONTENT_RECOMMENDATIONS, OFFER_RESPONSE)
     assert sorted(json.loads(named).values()) == sorted(f"{question}@w{WEEK}" for question in asked)
 
 

@@ -103,6 +103,7 @@ def build(root: Path) -> Home:
     replace_parquet(
         home.features(DAY) / "feat_customer.parquet", plan.select("customer_id", n_orders=pl.lit(17))
     )
+    replace_parquet(home.outcomes(DAY) / "outcomes.parquet", plan.drop("subject"))
     with duckdb.connect(str(home.warehouse)) as connection:
         connection.execute("create table fct_events as select * from plan")
         connection.execute("create view v as select count(*) as n from fct_events")

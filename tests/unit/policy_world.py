@@ -122,11 +122,13 @@ def world(n: int, *, seed: int = 1, day: date = DAY, n_products: int = 40) -> Pl
         {
             "customer_id": [i for i, h in zip(ids, history_of, strict=True) if h],
             "message_key": "weekly_picks",
+            "n_sent_1d": 0,
+            "n_sent_7d": 1,
             "last_sent_at": [
                 midnight - timedelta(hours=int(h)) for h in rng.integers(1, 400, history_of.sum())
             ],
         },
-        schema={"customer_id": pl.String, "message_key": pl.String, "last_sent_at": pl.Datetime("us")},
+        schema=dict(empty_frame("feat_message_history").schema),
     )
     variants = CATALOGUE.frames()["message_variants"]
     sent = rng.integers(0, 400, variants.height)
@@ -175,9 +177,7 @@ def world(n: int, *, seed: int = 1, day: date = DAY, n_products: int = 40) -> Pl
         "feat_eligibility": eligibility,
         "triggers": triggers,
         "feat_message_history": history,
-        "feat_variant_history": variants.select(
-            "message_key", "subject_variant", n_sent=pl.Series(sent), n_human_opens=pl.Series(sent // 5)
-        ),
+        **_answers_to_subjects(ids, variants.with_columns(sent=pl.Series(sent)), seed),
         "feat_product": products,
         "feat_basket_pairs": pl.DataFrame(
             {
@@ -211,6 +211,7 @@ def world(n: int, *, seed: int = 1, day: date = DAY, n_products: int = 40) -> Pl
         "score_contents": pl.DataFrame({"customer_id": ids[::2]}).with_columns(
             content_id=pl.lit("a1"), rank=1, source=pl.lit("read_topics"), model_version=pl.lit("9")
         ),
+        "score_offer": empty_frame("score_offer"),
         "response": response,
         "personal": pl.DataFrame(
             {"customer_id": ids, "has_first_name": rng.random(n) > 0.3, "has_city": rng.random(n) > 0.5}
@@ -218,6 +219,37 @@ def world(n: int, *, seed: int = 1, day: date = DAY, n_products: int = 40) -> Pl
         "pending_sends": empty_frame("pending_sends"),
     }
     return PlanInputs(**{name: _typed(name, frame) for name, frame in frames.items()}, **CATALOGUE.frames())
+
+
+def _answers_to_subjects(ids: list[str], variants: pl.DataFrame, seed: int) -> dict[str, pl.DataFrame]:
+    """What is known of the subjects of two messages; nothing is of the others."""
+    rng = np.random.default_rng([seed, 1])
+    known = variants.filter(pl.col("message_key").is_in(["cart_abandoned", "weekly_picks"]))
+    who, which = np.nonzero(rng.random((len(ids), known.height)) < 0.5)
+    n_sent = rng.integers(1, 12, len(who))
+    return {
+        "feat_variant_history": known.join(
+            pl.DataFrame({"segment": ["active", "loyal"]}), how="cross"
+        ).select(
+            "message_key",
+            "subject_variant",
+            "segment",
+            tone=pl.lit("friendly"),
+            age_hours=pl.lit(168),
+            n_sent="sent",
+            n_human_opens=pl.col("sent") // 5,
+        ),
+        "feat_open_delays": pl.DataFrame(
+            {"delay_hours": [0, 1, 5, 20, 60], "age_hours": [168] * 5, "n_opens": [30, 40, 20, 15, 5]}
+        ),
+        "feat_subject_history": pl.DataFrame(
+            {"customer_id": np.array(ids, dtype=object)[who], "n_sent": n_sent},
+            schema={"customer_id": pl.String, "n_sent": pl.Int64},
+        ).with_columns(
+            known[which].select("message_key", "subject_variant"),
+            n_human_opens=pl.Series(rng.binomial(n_sent, 0.3), dtype=pl.Int64),
+        ),
+    }
 
 
 def _typed(name: str, frame: pl.DataFrame) -> pl.DataFrame:

@@ -68,6 +68,16 @@ def test_a_page_keeps_the_trials_that_were_not_run(tmp_path: Path) -> None:
     assert "- **missed**: always_heads: hits >= 0.6 and <= 0.7, is 0.5000" in text
 
 
+def test_decisions_have_a_page_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "coins.txt").write_text("hht")
+    page = tmp_path / "decisions.md"
+    report.write(page, {"closed_loop": list(coins(tmp_path))})
+    assert page.read_text().startswith("# How good the decisions are\n")
+    report.check(page, ["closed_loop"])
+    with pytest.raises(report.ForeignPageError, match="How good the models are"):
+        report.check(page, ["cdnow"])
+
+
 def test_the_command_writes_the_page(
     sendplan: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -177,7 +177,7 @@ def test_names(raw: str | None, clean: str | None) -> None:
         ),
         ("x" * 60, "x" * 48),
         ("-" * 60, None),
-        ("- " * 30 + "mug", None),
+        ("- " * 30 + "mug", "mug"),
     ],
 )
 def test_product_names(raw: str, clean: str | None) -> None:

@@ -98,6 +98,7 @@ def _message_history() -> pl.DataFrame:
             n_human_opens=number % 5,
             n_clicks=number % 2,
             n_orders=(number % 11 == 0).cast(pl.Int64),
+            n_click_orders=(number % 22 == 11).cast(pl.Int64),
             n_unsubscribes=(number % 37 == 0).cast(pl.Int64),
             n_complaints=pl.lit(0),
         )

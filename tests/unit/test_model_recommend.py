@@ -37,7 +37,7 @@ from models.recommend.candidates import RetrievalParams, retrieval
 from models.recommend.content import likeness, term_vectors
 from models.recommend.diversity import less_alike, list_diversity
 from models.recommend.ease import EaseParams, item_weights
-from models.recommend.features import FEATURES, candidate_features
+from models.recommend.features import FEATURES, candidate_features, feature_matrix
 from models.recommend.importance import explained, list_importance
 from models.recommend.lists import Sampling, drawn_lists, joined, labelled_lists
 from models.recommend.mail_slots import SLOTS, lists_and_slots, mail_slots
@@ -373,6 +373,13 @@ def test_the_ranker_reads_only_labels_of_its_snapshots() -> None:
     later = missing_purchases(AS_OF)
     model = Ranker().fit([two_tastes(EARLIER)], later)
     assert model.n_lists == 0
+
+
+def test_a_ratio_to_nothing_is_unknown_to_the_ranker() -> None:
+    row = pl.DataFrame({feature: [1.0, float("inf"), None, float("nan")] for feature in FEATURES})
+    matrix = feature_matrix(row)
+    assert np.isfinite(matrix[0]).all()
+    assert np.isnan(matrix[1:]).all()
 
 
 def test_an_unfitted_ranker_says_so() -> None:

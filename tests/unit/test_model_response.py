@@ -98,9 +98,35 @@ def test_leaving_is_unsubscribing_or_complaining_and_counts_once_per_send() -> N
 
 
 def test_a_few_sends_of_a_new_shop_do_not_make_a_rate() -> None:
-    result = ResponseModel().fit(make_history(("a", "m", 3, 3), n_orders=3)).predict(asked(("b", "m")))
+    result = (
+        ResponseModel()
+        .fit(make_history(("a", "m", 3, 3), n_clicks=3, n_click_orders=3))
+        .predict(asked(("b", "m")))
+    )
     assert 0.2 < result["p_open"].item() < 0.3
     assert result["p_purchase"].item() < 0.06
+
+
+def test_orders_that_nobody_clicked_for_are_not_the_mails() -> None:
+    opened = make_history(*crowd(message="thanks"), *crowd(message="weekly"))
+    of_weekly = pl.col("message_key") == "weekly"
+    clicked = opened.with_columns(
+        n_clicks=pl.when(of_weekly).then(2).otherwise(0),
+        n_click_orders=pl.when(of_weekly).then(1).otherwise(5),
+    )
+    result = ResponseModel().fit(clicked).predict(asked(("x1", "weekly"), ("x1", "thanks")))
+    assert result["p_open"].to_list() == pytest.approx([0.25, 0.25], abs=0.01)
+    assert result["p_click"].to_list() == pytest.approx([0.1, 0.0], abs=0.01)
+    assert result["p_purchase"].to_list() == pytest.approx([0.05, 0.0], abs=0.01)
+
+
+def test_who_opens_more_is_expected_to_click_more() -> None:
+    spread = [(f"y{n}", "weekly", 20, 16 if n % 4 == 0 else 2) for n in range(400)]
+    clicks = make_history(*spread).with_columns(n_clicks=pl.col("n_human_opens") // 8)
+    result = ResponseModel().fit(clicks).predict(asked(("y0", "weekly"), ("y1", "weekly"), ("y0", "new")))
+    keen, cold, unseen = result["p_click"]
+    assert keen > 3 * cold and unseen > 3 * cold
+    assert (result["p_click"] < result["p_open"]).all()
 
 
 def test_the_order_asked_is_kept_and_the_answer_is_the_rows_own() -> None:

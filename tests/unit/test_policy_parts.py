@@ -1,22 +1,23 @@
 """Each step of the policy on a case small enough to work out by hand."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import exp
 
 import numpy as np
 import polars as pl
 import pytest
-from policy_world import CATALOGUE, DAY, MIDNIGHT, eligible_world
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from policy_world import CATALOGUE, DAY, MIDNIGHT, eligible_world, world
 
 from models.policy import REASONS, PlanInputs, PolicyConfig, decide, empty_frame
 from models.policy.candidates import candidates
 from models.policy.constraints import with_pending, with_reason
-from models.policy.offers import allowed_offers
-from models.policy.products import with_products
+from models.policy.offers import allowed_offers, best_chances
+from models.policy.products import with_product_counts, with_products
 from models.policy.segments import segment
-from models.policy.values import customer_economics, net_value, with_values
-from models.policy.variants import VARIABLES, check_variants, known_variables, variant_chances, win_chances
+from models.policy.values import customer_economics, mail_value, with_values
 
 CONFIG = PolicyConfig(
     DAY,
@@ -64,7 +65,10 @@ def catalogue(*rows: tuple[str, bool, bool]) -> pl.DataFrame:
 
 def shown(inputs: PlanInputs) -> dict[str, dict[str, object]]:
     people = inputs.feat_customer.join(inputs.feat_eligibility, on="customer_id").with_columns(u_spread=0.0)
-    found = with_products(candidates(inputs, people, CONFIG), inputs, CONFIG)
+    found = with_products(
+        with_product_counts(candidates(inputs, people, CONFIG), inputs, CONFIG), inputs, CONFIG
+    )
+    assert found["n_products"].to_list() == found["product_ids"].list.len().to_list()
     return {row["message_key"]: row for row in found.iter_rows(named=True)}
 
 
@@ -102,6 +106,17 @@ def test_cart_products_first_then_companions_then_recommendations_by_score() -> 
     weekly = shown(inputs)["weekly_picks"]
     assert weekly["product_ids"] == ["cart", "rec_best", "rec_high", "rec_low"]
     assert weekly["product_scores"] == [0.99, 0.9, 0.5, 0.1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_as_many_products_are_shown_as_were_counted(seed: int) -> None:
+    inputs = world(400, seed=seed, n_products=12)
+    people = inputs.feat_customer.join(inputs.feat_eligibility, on="customer_id").with_columns(u_spread=0.0)
+    found = with_products(
+        with_product_counts(candidates(inputs, people, CONFIG), inputs, CONFIG), inputs, CONFIG
+    )
+    assert found["n_products"].n_unique() > 3
+    assert found["n_products"].to_list() == found["product_ids"].list.len().to_list()
 
 
 def test_preferred_sources_win_the_slots_but_what_is_shown_stands_by_score() -> None:
@@ -163,7 +178,8 @@ def test_weekly_picks_rest_for_a_week_and_pending_mails_count() -> None:
                 time_column: [MIDNIGHT - timedelta(days=days)],
             }
         )
-        return bool(shown(one(**{frame: sent}))["weekly_picks"]["is_cooling_down"])
+        counted = sent.with_columns(n_sent_1d=0, n_sent_7d=1) if frame == "feat_message_history" else sent
+        return bool(shown(one(**{frame: counted}))["weekly_picks"]["is_cooling_down"])
 
     assert cooling(6.9, "feat_message_history")
     assert not cooling(7, "feat_message_history")
@@ -201,7 +217,7 @@ def test_value_of_a_candidate_worked_out_by_hand() -> None:
         },
         schema_overrides={"expected_orders_90d": pl.Float64},
     )
-    config = replace(CONFIG, shrinkage_orders=2.0, fatigue_cost=0.03, attribution_days=5)
+    config = replace(CONFIG, shrinkage_orders=2.0, mail_price=0.05, fatigue_cost=0.03, attribution_days=5)
     money = customer_economics(people, config)
     assert money["margin_per_order"].to_list() == pytest.approx([(120 + 2 * 30) / 5, (0 + 2 * 30) / 3])
     assert money["order_value"].to_list() == pytest.approx([(300 + 2 * 80) / 5, (20 + 2 * 80) / 3])
@@ -218,13 +234,13 @@ def test_value_of_a_candidate_worked_out_by_hand() -> None:
             "unsubscribe_risk": [0.002],
         }
     )
-    valued = with_values(pairs, money, response, config).with_columns(offer_cost=pl.lit(6.0))
-    worth = valued.with_columns(net_value=net_value(config))
+    valued = with_values(pairs, money, response, config)
+    worth = valued.with_columns(mail_value=mail_value(config))
     own_rate = 1 - exp(-0.9 * 5 / 90)
     assert worth["p_purchase"].to_list() == pytest.approx([own_rate, 0.1, 0.0])
     assert worth["p_purchase_basis"].to_list() == ["own purchase rate", "response model", "own purchase rate"]
-    assert worth["net_value"].to_list() == pytest.approx(
-        [own_rate * (36 - 6) - 0.06, 0.1 * (36 - 6) - 0.002 * 0.2 * 200 - 0.06, 0.0]
+    assert worth["mail_value"].to_list() == pytest.approx(
+        [own_rate * 36 - 0.06, 0.1 * 36 - 0.002 * 0.2 * 200 - 0.05 - 0.06, 0.0]
     )
     assert worth["p_open"].to_list() == [None, 0.3, None]
 
@@ -254,12 +270,13 @@ def test_offers_follow_price_sensitivity_and_leave_the_floor_margin() -> None:
         {
             "customer_id": ["insensitive", "sensitive", "very", "thin margin"],
             "message_key": ["win_back"] * 4,
-            "price_sensitivity": [0.1, 0.55, 0.8, 0.8],
+            "price_sensitivity": [0.05, 0.3, 0.8, 0.8],
             "order_value": [100.0] * 4,
             "margin_per_order": [40.0, 40.0, 40.0, 20.0],
+            "p_purchase": [0.1] * 4,
         }
     )
-    allowed = allowed_offers(people, frames["messages"], frames["offers"])
+    allowed = allowed_offers(people, frames["messages"], frames["offers"], empty_frame("score_offer"))
     by_customer = {
         str(key): rows.sort("level")["offer_key"].to_list()
         for (key,), rows in allowed.group_by("customer_id", maintain_order=True)
@@ -274,6 +291,26 @@ def test_offers_follow_price_sensitivity_and_leave_the_floor_margin() -> None:
     assert usual["very"] == "percent_15" and usual["thin margin"] == "free_shipping"
     cost = dict(allowed.filter(customer_id="very").select("offer_key", "offer_cost").iter_rows())
     assert cost == pytest.approx({"none": 0.0, "free_shipping": 4.9, "percent_10": 10.0, "percent_15": 15.0})
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    mean=st.lists(st.floats(-2, 2), min_size=1, max_size=5),
+    deviation=st.lists(st.floats(0.05, 2), min_size=5, max_size=5),
+)
+def test_chances_of_the_largest_are_those_of_draws(mean: list[float], deviation: list[float]) -> None:
+    mean_of, width = np.array([mean]), np.array([deviation[: len(mean)]])
+    chances = best_chances(mean_of, width)[0]
+    draws = np.random.default_rng(3).standard_normal((100_000, len(mean))) * width + mean_of
+    shares = np.bincount(draws.argmax(axis=1), minlength=len(mean)) / len(draws)
+    assert chances.sum() == pytest.approx(1)
+    assert np.abs(chances - shares).max() < 0.03  # quadrature; what is drawn are these chances themselves
+
+
+def test_chances_of_the_largest_where_nothing_is_uncertain_or_there() -> None:
+    mean = np.array([[1.0, 2.0, -np.inf], [3.0, -np.inf, -np.inf], [1.0, 1.0, 0.0]])
+    chances = best_chances(mean, np.zeros((3, 3)))
+    assert chances == pytest.approx(np.array([[0, 1, 0], [1, 0, 0], [0.5, 0.5, 0]]), abs=1e-6)
 
 
 # -- constraints ------------------------------------------------------------------------------------------
@@ -299,6 +336,10 @@ def test_offers_follow_price_sensitivity_and_leave_the_floor_margin() -> None:
         ({"has_enough_products": False}, "no_candidate"),
         ({"is_cooling_down": True}, "cool_down"),
         ({"is_paused": True}, "promotion_paused"),
+        ({"is_paused": True, "is_holiday": True}, "promotion_paused"),
+        ({"is_holiday": True, "net_value": -0.01}, "holiday"),
+        ({"is_paused": True, "is_kind_capped": True}, "kind_cap"),
+        ({"is_kind_capped": True, "is_cooling_down": True}, "cool_down"),
         ({"is_paused": True, "is_cooling_down": True}, "cool_down"),
         ({"is_paused": True, "net_value": -0.01}, "promotion_paused"),
         ({"has_allowed_time": False}, "no_allowed_time"),
@@ -318,7 +359,9 @@ def test_the_first_reason_holds(person: dict[str, object], reason: str | None) -
         "has_allowed_time": True,
         "has_enough_products": True,
         "is_cooling_down": False,
+        "is_kind_capped": False,
         "is_paused": False,
+        "is_holiday": False,
         "net_value": 1.0,
     }
     row = pl.DataFrame(
@@ -329,8 +372,19 @@ def test_the_first_reason_holds(person: dict[str, object], reason: str | None) -
             "suppression_reason": pl.String,
         },
     )
-    candidate = ["customer_id", "has_enough_products", "is_cooling_down", "is_paused", "net_value"]
-    result = with_reason(row.drop(candidate[1:]), row.select(candidate), CONFIG)
+    candidate = [
+        "customer_id",
+        "has_enough_products",
+        "is_cooling_down",
+        "is_kind_capped",
+        "is_paused",
+        "is_holiday",
+        "net_value",
+    ]
+    unruled = row.select(*candidate, message_key=pl.lit("welcome"), ruled_out=pl.lit(None, dtype=pl.String))
+    unnamed = dict.fromkeys(("override_kind", "override_id", "overridden_by"), pl.lit(None, dtype=pl.String))
+    people = row.drop(candidate[1:]).with_columns(is_held_by_person=pl.lit(False), **unnamed)
+    result = with_reason(people, unruled.with_columns(is_forced=pl.lit(False)), CONFIG)
     assert result["reason"].to_list() == [reason]
     assert reason is None or reason in REASONS
 
@@ -366,6 +420,8 @@ def test_what_is_no_promotion_goes_out_while_promotion_rests() -> None:
             {
                 "customer_id": ["c000000"],
                 "message_key": ["bad_service"],
+                "n_sent_1d": [0],
+                "n_sent_7d": [1],
                 "last_sent_at": [MIDNIGHT - timedelta(days=1)],
             }
         ),
@@ -389,59 +445,6 @@ def test_pending_mails_count_towards_the_caps() -> None:
     )
     counted = with_pending(person, pending, CONFIG)
     assert counted.select("n_sent_1d", "n_sent_7d").row(0) == (1, 3)
-
-
-# -- variants ---------------------------------------------------------------------------------------------
-
-
-def test_win_chances_of_two_known_posteriors() -> None:
-    rng = np.random.default_rng(0)
-    samples = np.column_stack([rng.beta(2, 1, 200_000), rng.beta(1, 1, 200_000)])
-    # P(X > Y) for X ~ Beta(2, 1), Y ~ uniform is E[X] = 2/3
-    assert win_chances(samples) == pytest.approx([2 / 3, 1 / 3], abs=0.005)
-
-
-def test_variants_are_chosen_among_those_that_can_be_filled() -> None:
-    variants = pl.DataFrame(
-        {
-            "message_key": ["m"] * 3,
-            "subject_variant": ["name", "plain", "product"],
-            "needs": [["first_name"], [], ["product_name"]],
-        }
-    )
-    history = pl.DataFrame(
-        {
-            "message_key": ["m", "m"],
-            "subject_variant": ["name", "product"],
-            "n_sent": [1000, 1000],
-            "n_human_opens": [300, 100],
-        }
-    )
-    bit = {name: 1 << position for position, name in enumerate(VARIABLES)}
-    groups = pl.DataFrame({"message_key": ["m", "m"], "known": [0, bit["first_name"] | bit["product_name"]]})
-    config = replace(CONFIG, explore_variant=0.3)
-    chances = variant_chances(groups, variants, history, config)
-    assert chances.filter(known=0).select("subject_variant", "propensity_variant").rows() == [("plain", 1.0)]
-    full = chances.filter(pl.col("known") > 0)
-    assert full["propensity_variant"].sum() == pytest.approx(1.0)
-    by_variant = dict(full.select("subject_variant", "propensity_variant").iter_rows())
-    assert by_variant["product"] == pytest.approx(0.1)  # never the best, but tried
-    assert by_variant["plain"] > by_variant["name"] > 0.1  # untried beats known mediocre, by optimism
-    assert variant_chances(groups, variants, history, config).equals(chances)
-
-
-def test_known_variables_are_bits_in_the_order_of_the_list() -> None:
-    known = {name: pl.lit(name in ("first_name", "n_products")) for name in VARIABLES}
-    assert pl.select(known_variables(known)).item() == 1 + (1 << VARIABLES.index("n_products"))
-
-
-def test_a_message_without_a_subject_for_everyone_is_named() -> None:
-    frames = CATALOGUE.frames()
-    variants = frames["message_variants"].filter(
-        ~((pl.col("message_key") == "welcome") & (pl.col("needs").list.len() == 0))
-    )
-    with pytest.raises(ValueError, match="message welcome has no subject for who has no name"):
-        check_variants(frames["messages"], variants)
 
 
 # -- segments and explanations ----------------------------------------------------------------------------
@@ -484,10 +487,10 @@ def test_a_send_is_explained_by_its_own_facts() -> None:
     clock = row["send_at_local"].strftime("%H:%M")
     hours = int((row["send_at"] - row["triggered_at"]).total_seconds() // 3600)
     assert row["explanation"] == (
-        f"Left Aero runner in the cart {hours} hours ago; free shipping because 50 % of what they bought was on "
+        f"Left Aero runner in the cart {hours} hours ago; 10 % off because 50 % of what they bought was on "
         f"discount; Tuesday {clock}, when they are likeliest to open."
     )
-    assert row["offer_key"] == "free_shipping" and row["coupon"].startswith("SHIP-")
+    assert row["offer_key"] == "percent_10" and row["coupon"].startswith("TEN-")
     assert row["layout"] == "hero" or row["content_ids"]
 
 
@@ -525,6 +528,8 @@ def test_a_resting_message_is_named_with_its_days() -> None:
         {
             "customer_id": ["c000000"],
             "message_key": ["weekly_picks"],
+            "n_sent_1d": [0],
+            "n_sent_7d": [1],
             "last_sent_at": [MIDNIGHT - timedelta(days=3, hours=1)],
         }
     )
@@ -540,3 +545,19 @@ def test_an_explanation_naming_an_unknown_fact_is_refused() -> None:
     messages = CATALOGUE.frames()["messages"].with_columns(explanations=pl.lit(["because of {mood}"]))
     with pytest.raises(ValueError, match=r"names \{mood\}; known facts: product_name"):
         decide(one(messages=messages), CONFIG)
+
+
+def test_promotion_rests_on_the_public_holidays_of_the_country() -> None:
+    inputs = eligible_world(300)
+    labour_day = PolicyConfig(date(2025, 5, 1), control_share=0.0, holidays_rest=True)
+    plan = decide(inputs, labour_day)
+    in_germany = plan.join(inputs.feat_customer.filter(country="DE"), on="customer_id")
+    promotional = inputs.messages.filter("is_promotional")["message_key"].to_list()
+    assert not in_germany["message_key"].is_in(promotional).any()
+    resting = in_germany.filter(reason="holiday")
+    assert resting.height > 20
+    assert resting["explanation"].unique().to_list() == ["A public holiday in DE: promotion rests."]
+    elsewhere = plan.join(inputs.feat_customer.filter(pl.col("country") == "GB"), on="customer_id")
+    assert elsewhere.filter(reason="holiday").is_empty() and elsewhere.filter(action="send").height > 20
+    every_day = decide(inputs, replace(labour_day, holidays_rest=False))
+    assert every_day.filter(reason="holiday").is_empty()

@@ -22,6 +22,8 @@ sends as (
         count(first_click_at) as n_clicks,
         count(*) filter (where is_unsubscribed) as n_unsubscribes,
         count(*) filter (where is_complained) as n_complaints,
+        count(*) filter (where sent_at >= {{ days_before('as_of', 1) }}) as n_sent_1d,
+        count(*) filter (where sent_at >= {{ days_before('as_of', 7) }}) as n_sent_7d,
         max(sent_at) as last_sent_at
     from outcomes
     group by customer_id, message_key, as_of
@@ -34,7 +36,8 @@ orders as (
         outcomes.customer_id,
         outcomes.message_key,
         outcomes.as_of,
-        count(*) as n_orders
+        count(*) as n_orders,
+        count(*) filter (where attributions.touch_kind = 'click') as n_click_orders
     from outcomes
     inner join attributions
         on outcomes.message_id = attributions.message_id
@@ -52,8 +55,11 @@ select
     cast(sends.n_human_opens as integer) as n_human_opens,
     cast(sends.n_clicks as integer) as n_clicks,
     cast(coalesce(orders.n_orders, 0) as integer) as n_orders,
+    cast(coalesce(orders.n_click_orders, 0) as integer) as n_click_orders,
     cast(sends.n_unsubscribes as integer) as n_unsubscribes,
     cast(sends.n_complaints as integer) as n_complaints,
+    cast(sends.n_sent_1d as integer) as n_sent_1d,
+    cast(sends.n_sent_7d as integer) as n_sent_7d,
     sends.last_sent_at
 from sends
 left join orders

@@ -18,6 +18,7 @@ select
     customers.as_of,
     messages.message_key,
     messages.subject_variant,
+    messages.tone,
     messages.offer_key,
     {{ hour_of_week(local_time('messages.sent_at', 'customers.timezone')) }} as hour_of_week,
     customers.has_behaviour,

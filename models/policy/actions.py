@@ -1,0 +1,164 @@
+"""Message and offer for everyone at once: as much worth as the day's limits allow, with a known chance for each choice.
+
+The plan under limits (assignment) says what is best for each customer; tickets say what is open to whom, so that drawing
+breaks no limit; each customer then draws among what is open to him. Not here: who may be mailed (constraints), what a
+message is worth (values), which offers are allowed (offers), wording and hours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from models.policy.assignment import assign
+from models.policy.choice import draw_one, epsilon_greedy
+from models.policy.config import PolicyConfig
+from models.policy.limits import Limit, read_options
+from models.policy.offers import NO_OFFER, offer_chances
+from models.policy.tickets import tickets
+
+_CUSTOMER = ["customer_id"]
+_MAIL = ["customer_id", "message_key"]
+_PER_PRIORITY = 1e-7  # money: of messages worth the same that of higher priority goes first
+_PER_LEVEL = 1e-6  # money: under the rule the usual offer goes before the others, whatever it costs
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Actions:
+    """What is chosen, among what, and how much room was left.
+
+    Attributes:
+        options: what was open: the options' columns and propensity_ticket, propensity_message, propensity_offer,
+            is_best_message, is_best_offer; the product of the two latter chances sums to 1 per customer.
+        chosen: one of these rows per customer, those of the control group among them.
+        without_room: customers with options of whom none was open today.
+        resources: resource, limit, use (of the plan), at_most (whatever is drawn), price (margin that one more would bring).
+        relative_gap: the most by which another plan within the limits could be better, as a share.
+    """
+
+    options: pl.DataFrame
+    chosen: pl.DataFrame
+    without_room: pl.Series
+    resources: pl.DataFrame
+    relative_gap: float
+
+
+def limits_of(messages: pl.DataFrame, offers: pl.DataFrame, config: PolicyConfig) -> list[Limit]:
+    """The limits of a day: mails in all, of each message, with each offer, and what each offer may cost."""
+    limits = []
+    if config.mails_per_day is not None:
+        limits.append(Limit("mails", config.mails_per_day))
+    for key, most in messages.select("message_key", "max_per_day").drop_nulls().iter_rows():
+        limits.append(Limit(f"mails of {key}", most, of=("message_key", key)))
+    given = offers.filter(pl.col("offer_key") != NO_OFFER)
+    for key, most in given.select("offer_key", "max_per_day").drop_nulls().iter_rows():
+        limits.append(Limit(f"mails with {key}", most, of=("offer_key", key)))
+    for key, most in given.select("offer_key", "cost_per_day").drop_nulls().iter_rows():
+        limits.append(Limit(f"cost of {key}", most, amount="expected_offer_cost", of=("offer_key", key)))
+    return limits
+
+
+def options_of(feasible: pl.DataFrame, allowed: pl.DataFrame) -> pl.DataFrame:
+    """One row per customer, message and offer that may be chosen, with `value`, by which is chosen.
+
+    The value is what the mail is expected to earn with the offer. Where a rule chooses the offer, that is what it earns with
+    the usual one, and a hair less with any other.
+
+    Args:
+        feasible: candidates that may go out: net_value (with the usual offer), mail_value (without any), p_purchase,
+            priority.
+        allowed: of `allowed_offers` for them.
+    """
+    by_rule = pl.col("net_value") - _PER_LEVEL * (~pl.col("is_usual_offer")).cast(pl.Float64)
+    return (
+        feasible.drop("offer_margin")
+        .join(allowed, on=_MAIL)
+        .with_columns(
+            value=pl.when("is_offer_rule")
+            .then(by_rule)
+            .otherwise(pl.col("mail_value") + pl.col("offer_margin"))
+            + _PER_PRIORITY * pl.col("priority"),
+            expected_offer_cost=(pl.col("p_purchase") + pl.col("offer_uplift")).clip(0.0, 1.0)
+            * pl.col("offer_cost"),
+        )
+        .sort(*_MAIL, "offer_key")
+    )
+
+
+def choose_actions(options: pl.DataFrame, limits: list[Limit], config: PolicyConfig) -> Actions:
+    """Message and offer of every customer.
+
+    Each customer's best is what the plan gives him, or, if that is nothing, what is worth most at the plan's prices of what
+    the lottery opened to him. With chance `explore_message` it is any message open to him, evenly; the offer is drawn by
+    `offer_chances` among those open with that message.
+
+    Args:
+        options: of `options_of`, with u_message and u_offer of the customer.
+        limits: of `limits_of`.
+        config: for the shares of exploration, `reserve` and the seed.
+    """
+    problem = read_options(options, limits, ("message_key", "offer_key"))
+    reserve = config.reserve if limits else 0.0
+    plan = assign(problem, share=1.0 - reserve)
+    given = tickets(problem, plan, reserve=reserve, seed=config.seed)
+    prices = plan.prices / problem.units
+    can = given.options.with_columns(surplus=pl.Series(problem.value - problem.uses @ prices)).filter(
+        "is_open"
+    )
+    weighed = _with_chances(can, config)
+    message = draw_one(
+        weighed.unique(_MAIL, keep="first", maintain_order=True),
+        by=_CUSTOMER,
+        order=["message_key"],
+        chance="propensity_message",
+        uniform="u_message",
+    )
+    chosen = draw_one(
+        weighed.join(message.select(_MAIL), on=_MAIL),
+        by=_MAIL,
+        order=["offer_key"],
+        chance="propensity_offer",
+        uniform="u_offer",
+    )
+    everyone = options.get_column("customer_id").unique().sort()
+    return Actions(
+        weighed,
+        chosen.sort("customer_id"),
+        everyone.filter(~everyone.is_in(chosen.get_column("customer_id").to_list())),
+        plan.resources.join(given.use.select("resource", "at_most"), on="resource", maintain_order="left"),
+        plan.relative_gap,
+    )
+
+
+def _with_chances(can: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
+    """Adds is_best_message, is_best_offer (of the message), propensity_message and propensity_offer to what is open.
+
+    Sorted by customer, message and offer.
+    """
+    first = pl.int_range(pl.len()) == 0
+    is_best_message = pl.col("message_key") == pl.col("best_message")
+    ranked = can.sort(
+        *_CUSTOMER,
+        "is_planned",
+        "surplus",
+        "message_key",
+        "offer_key",
+        descending=[False, True, True, False, False],
+    ).with_columns(
+        best_message=pl.col("message_key").first().over(_CUSTOMER), is_best_offer=first.over(_MAIL)
+    )
+    mails = (
+        ranked.unique(_MAIL, keep="first", maintain_order=True)
+        .with_columns(is_best_message=is_best_message)
+        .with_columns(
+            propensity_message=epsilon_greedy(
+                pl.col("is_best_message"), by=_CUSTOMER, epsilon=config.explore_message
+            )
+        )
+        .select(*_MAIL, "is_best_message", "propensity_message")
+    )
+    weighed = ranked.join(mails, on=_MAIL).sort(*_MAIL, "offer_key")
+    return weighed.with_columns(offer_chances(weighed, config)).drop(
+        "surplus", "is_open", "is_planned", "value", "best_message"
+    )
