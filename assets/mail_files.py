@@ -103,6 +103,7 @@ class MailFolder:
                 (kind, caps.per_day, caps.per_7_days) for kind, caps in sorted(rules.caps.by_kind.items())
             ),
             mails_per_day=rules.capacity.mails_per_day,
+            mailed_share=rules.capacity.share_per_day,
             mails_per_hour=rules.capacity.mails_per_hour,
             holidays_rest=rules.holidays_rest,
             hidden_variables=LEARNT if rules.personalisation == "discreet" else (),
@@ -112,6 +113,7 @@ class MailFolder:
             explore_offer=rules.exploration.offer,
             explore_variant=rules.exploration.subject,
             explore_send_time=rules.exploration.send_time,
+            sample_send_time=rules.exploration.likely_send_time,
             max_products=rules.max_products,
             max_contents=rules.max_articles,
             attribution_days=rules.attribution_days,

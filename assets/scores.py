@@ -213,11 +213,9 @@ def score_response(
     mail_folder: dg.ResourceParam[MailFolder], feat_customer: pl.DataFrame, feat_message_history: pl.DataFrame
 ) -> dg.Output[pl.DataFrame]:
     """Rates of opening, clicking, ordering and leaving per customer and message; null where nothing was ever sent."""
-    keys = pl.DataFrame(
-        {"message_key": list(mail_folder.catalogue().messages)}, schema={"message_key": pl.String}
-    )
-    asked = feat_customer.select("customer_id").join(keys, how="cross")
-    scores = ResponseModel().fit(feat_message_history).predict(asked)
+    messages = mail_folder.catalogue().frames()["messages"]
+    asked = feat_customer.select("customer_id").join(messages.select("message_key"), how="cross")
+    scores = ResponseModel().fit(feat_message_history, messages, feat_customer).predict(asked)
     return _output(scores.sort("customer_id", "message_key"), "p_open")
 
 

@@ -91,7 +91,7 @@ def plan_inputs(n_customers: int, seed: int = 7) -> PlanInputs:
             churn_risk=pl.Series(rng.random(n_customers)), model_version=pl.lit("1")
         ),
         "score_send_time": pl.DataFrame(ids).with_columns(
-            p_open_by_hour=by_hour, basis=pl.lit("own sends"), model_version=pl.lit("1")
+            p_open_by_hour=by_hour, n_sends=20, basis=pl.lit("own sends"), model_version=pl.lit("1")
         ),
         "score_recommendations": pl.DataFrame(
             {"customer_id": ids.gather(np.repeat(np.arange(n_customers), N_PICKS))}

@@ -121,6 +121,8 @@ class Message(Strict):
         audience: life-cycle stages that may get it.
         priority: breaks ties between messages worth the same; higher goes first.
         cool_down_days: days before the same person may get it again.
+        expected_lift: orders per mail of it over those of an average mail, until its own results say so. What was never sent
+            is chosen by this alone.
         uses_profile: its content rests on behaviour; not for who objects to profiling.
         kind: what caps by kind in policy.yaml go by.
         max_per_day: most mails of it in a plan, to all customers together; without it as many as are due.
@@ -148,6 +150,7 @@ class Message(Strict):
     audience: Annotated[list[Stage], Field(min_length=1)]
     priority: Annotated[int, Field(ge=0, le=100)]
     cool_down_days: Annotated[int, Field(ge=0, le=730)]
+    expected_lift: Annotated[float, Field(ge=0.05, le=50)] = 1.0
     uses_profile: bool
     kind: Key = "other"
     max_per_day: Annotated[int, Field(ge=0)] | None = None
@@ -270,10 +273,12 @@ class Capacity(Strict):
     """Most mails to all customers together: of a plan, and in an hour (UTC); without a number as many as are due.
 
     Attributes:
+        share_per_day: most mails of a plan as a share of the customers who may be mailed. A weekly newsletter comes to 0.14.
         reserve: share of these, of messages' `max_per_day` and of offers' budgets that goes by lot among those who would not
             be served, so that what scarce mails and offers bring can be learnt.
     """
 
+    share_per_day: Share | None = None
     mails_per_day: Annotated[int, Field(ge=0)] | None = None
     mails_per_hour: Annotated[int, Field(ge=0)] | None = None
     reserve: Share = 0.1
@@ -287,12 +292,17 @@ class QuietHours(Strict):
 
 
 class Exploration(Strict):
-    """Share of choices made evenly among all that is allowed, to learn from."""
+    """Share of choices made evenly among all that is allowed, to learn from.
+
+    Attributes:
+        likely_send_time: share of send times drawn by how likely they are to be the reader's best.
+    """
 
     message: Share = 0.05
     offer: Share = 0.10
     subject: Share = 0.05
     send_time: Share = 0.05
+    likely_send_time: Share = 0.10
 
 
 class Limit(Strict):

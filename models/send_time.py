@@ -156,7 +156,7 @@ class SendTimeModel:
             "customer_id",
             p_open_by_hour=hour_lists(np.clip(expit(log_odds), LOWEST, HIGHEST)),
             n_sends=pl.Series(n_sent.astype(np.int64)),
-            basis=self._basis(n_sent, (evidence.opens + evidence.visits).sum(axis=1)),
+            basis=self._basis(evidence),
         )
 
     def _level(self, evidence: Evidence, expected_by_hour: FloatArray) -> FloatArray:
@@ -166,12 +166,19 @@ class SendTimeModel:
         expected = np.where(n > 0, at_his_hours, expected_by_hour.mean(axis=1))
         return logit(shrink(evidence.opened.sum(axis=1), n, expected, self.strength)) - logit(expected)
 
-    def _basis(self, n_sent: FloatArray, n_activity: FloatArray) -> pl.Series:
+    def _basis(self, evidence: Evidence) -> pl.Series:
+        n_sent, n_opened, n_opens, n_visits = (
+            counts.sum(axis=1) for counts in (evidence.sent, evidence.opened, evidence.opens, evidence.visits)
+        )
+        has_opened, is_seen = n_opened + n_opens > 0, n_opens + n_visits > 0
         if self.n_sends:
-            texts = ("own sends", "own visits: no sends yet", "population")
+            values = np.select(
+                [(n_sent > 0) & has_opened, n_sent > 0, is_seen],
+                ["own sends", "own sends: none opened", "own visits: no sends yet"],
+                "population",
+            )
         else:
-            texts = ("visits: no sends yet", "visits: no sends yet", "prior")
-        values = np.select([n_sent > 0, n_activity > 0], texts[:2], texts[2])
+            values = np.select([(n_sent > 0) | is_seen], ["visits: no sends yet"], "prior")
         return pl.Series(values, dtype=pl.String)
 
 

@@ -43,11 +43,11 @@ Decide = Callable[[World, date], pl.DataFrame]
 @dataclass(frozen=True)
 class Loop:
     """What is played. customers: of the shop. days: of the trial, after HISTORY_DAYS days of broadcast. weeks_per_training: of
-    the product's models."""
+    the product's models; its schedule trains weekly, which would take half as long again."""
 
     customers: int = 5_000
     days: int = 56
-    weeks_per_training: int = 1
+    weeks_per_training: int = 4
 
     def config(self, seed: int) -> ShopConfig:
         """The shop of a seed: who has signed up by the last day of the trial is a customer."""

@@ -3,14 +3,20 @@
 Each shop first lives through 120 days of a weekly broadcast with subjects, offers and a part of the hours by lot. Then the same
 shop is played three times: **broadcast**, the same content to all with consent, Tuesdays at 10:00 local; **rules**, triggers with
 fixed waits, RFM segments and everybody's most frequent open hour; **sendplan**, this product's daily plan, made from what has
-landed by its own code and trained weekly. No policy sees the truth. Margin is that of the whole shop, mailed or not: price less
+landed by its own code and trained every four weeks. No policy sees the truth. Margin is that of the whole shop, mailed or not: price less
 discounts, goods and parcels. A 95 % interval over the shops stands in brackets; differences are taken shop by shop.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -23,6 +29,7 @@ from models.features import FloatArray
 
 SEEDS = tuple(range(101, 111))
 FOLDER = "closed_loop"
+_THREADS = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS")
 PER_MAIL = {
     "opens_per_mail": "opens",
     "clicks_per_mail": "clicks",
@@ -33,18 +40,39 @@ TOTALS = ("margin", "calm_margin", "mails", "orders", "mail_margin", "given_disc
 
 
 def tables(data: Path) -> Iterator[Table]:
-    """What each policy comes to, and how they differ. Shops already played to the end stand in `data`/closed_loop."""
-    played = pl.DataFrame(
-        [
-            {"seed": seed, "policy": policy, **(play(data / FOLDER, Loop(), seed, policy) or {})}
-            for seed in SEEDS
-            for policy in POLICIES
-        ]
-    )
+    """What each policy comes to, and how they differ. Shops already played to the end stand in `data`/closed_loop.
+
+    One process per processor, a shop at a time in each; what was begun is taken up again.
+    """
+    with _single_threaded(), ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
+        shops = list(processes.map(partial(_shop, data / FOLDER), SEEDS))
+    played = pl.DataFrame([row for rows in shops for row in rows])
     yield levels(played)
     yield differences(played)
     places = {seed: data / FOLDER / f"seed-{seed}" / POLICIES[-1] for seed in SEEDS}
     yield off_policy({seed: judged(place) for seed, place in places.items()})
+
+
+def _shop(folder: Path, seed: int) -> list[dict[str, Any]]:
+    """Seed, policy and sums of one shop under each policy."""
+    return [
+        {"seed": seed, "policy": policy, **(play(folder, Loop(), seed, policy) or {})} for policy in POLICIES
+    ]
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Processes begun meanwhile have one thread each."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def with_rates(played: pl.DataFrame) -> pl.DataFrame:

@@ -7,6 +7,7 @@ message is worth (values), which offers are allowed (offers), wording and hours.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import polars as pl
@@ -44,11 +45,20 @@ class Actions:
     relative_gap: float
 
 
-def limits_of(messages: pl.DataFrame, offers: pl.DataFrame, config: PolicyConfig) -> list[Limit]:
-    """The limits of a day: mails in all, of each message, with each offer, and what each offer may cost."""
+def limits_of(
+    messages: pl.DataFrame, offers: pl.DataFrame, n_mailable: int, config: PolicyConfig
+) -> list[Limit]:
+    """The limits of a day: mails in all, of each message, with each offer, and what each offer may cost.
+
+    Args:
+        n_mailable: customers whom the law and the address allow to be mailed, what `mailed_share` is a share of.
+    """
     limits = []
-    if config.mails_per_day is not None:
-        limits.append(Limit("mails", config.mails_per_day))
+    most_mails = [] if config.mails_per_day is None else [config.mails_per_day]
+    if config.mailed_share is not None:
+        most_mails.append(math.ceil(config.mailed_share * n_mailable))
+    if most_mails:
+        limits.append(Limit("mails", min(most_mails)))
     for key, most in messages.select("message_key", "max_per_day").drop_nulls().iter_rows():
         limits.append(Limit(f"mails of {key}", most, of=("message_key", key)))
     given = offers.filter(pl.col("offer_key") != NO_OFFER)

@@ -29,6 +29,7 @@ class PolicyConfig:
         max_sends_per_7_days: the same over 7 days.
         caps_by_kind: for a kind of message, the most mails of that kind per person in 24 hours and in 7 days.
         mails_per_day: most mails of a plan, to all customers together; None: as many as there are.
+        mailed_share: most mails of a plan as a share of the customers who may be mailed, 0 to 1; None: as many as there are.
         mails_per_hour: most mails in an hour of UTC; None: as many as there are.
         reserve: share of every limit of the day that goes by lot, so that who gets something scarce has a known chance.
         holidays_rest: whether promotional messages rest where the plan date is a public holiday.
@@ -36,6 +37,8 @@ class PolicyConfig:
         control_share: share of customers who are never mailed, 0 to 1.
         explore_message, explore_offer, explore_variant, explore_send_time: share of choices drawn uniformly
             from what is allowed, so that every allowed choice has a known chance.
+        sample_send_time: share of send times drawn by the chance that they are the best, see `timing`.
+        hour_opens: opens that what is known of everybody's hours is worth; the more, the less likely another than the best.
         max_products: most products in one mail.
         max_contents: most articles in one mail.
         attribution_days: an order this many days after a mail counts as its success.
@@ -58,6 +61,7 @@ class PolicyConfig:
     max_sends_per_7_days: int = 3
     caps_by_kind: tuple[tuple[str, int, int], ...] = ()
     mails_per_day: int | None = None
+    mailed_share: float | None = None
     mails_per_hour: int | None = None
     reserve: float = 0.1
     holidays_rest: bool = False
@@ -67,6 +71,8 @@ class PolicyConfig:
     explore_offer: float = 0.10
     explore_variant: float = 0.10
     explore_send_time: float = 0.10
+    sample_send_time: float = 0.1
+    hour_opens: float = 30.0
     max_products: int = 4
     max_contents: int = 1
     attribution_days: int = 5
@@ -86,9 +92,11 @@ class PolicyConfig:
             "explore_offer",
             "explore_variant",
             "explore_send_time",
+            "sample_send_time",
             "reserve",
+            "mailed_share",
         ):
-            if not 0.0 <= getattr(self, name) <= 1.0:
+            if not 0.0 <= (getattr(self, name) or 0.0) <= 1.0:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}; it is a share and must lie between 0 and 1"
                 )
@@ -109,6 +117,12 @@ class PolicyConfig:
         for name in ("max_products", "attribution_days", "weekly_spread_days", "variant_draws"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.explore_send_time + self.sample_send_time > 1.0:
+            raise ValueError(
+                "explore_send_time and sample_send_time are shares and must not exceed 1 together"
+            )
+        if not self.hour_opens > 0:
+            raise ValueError(f"hour_opens is {self.hour_opens}; it must be more than 0")
         if self.mail_price < 0 or self.fatigue_cost < 0 or self.shrinkage_orders <= 0:
             raise ValueError("mail_price and fatigue_cost must be 0 or more and shrinkage_orders more than 0")
         for name in ("window_start", "quiet_start", "quiet_end"):

@@ -15,6 +15,8 @@ from models.policy.control import MESSAGE_CONTROL
 from models.policy.overrides import AWAITING, HELD, REPLACE
 
 SUPPRESSIONS = ("unsubscribed", "complaint", "hard_bounce")
+NOT_MAILABLE = ("no_email", *SUPPRESSIONS, "no_consent", "duplicate")
+"""Reasons that hold a customer back whatever the message and the day."""
 
 
 def with_pending(customers: pl.DataFrame, pending_sends: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from models.policy import draws, segments
 from models.policy.actions import Actions, choose_actions, limits_of, options_of
 from models.policy.candidates import candidates as all_candidates
 from models.policy.config import PolicyConfig
-from models.policy.constraints import may_go_out, with_pending, with_reason
+from models.policy.constraints import NOT_MAILABLE, may_go_out, with_pending, with_reason
 from models.policy.control import in_control, with_message_control
 from models.policy.explain import explain_holds, explain_sends
 from models.policy.hour_capacity import choose_hour
@@ -163,7 +163,8 @@ def _actions(
     feasible = candidates.filter(may_go_out()).join(
         open_to_mail.select("customer_id", "u_message", "u_offer", "is_control"), on="customer_id"
     )
-    limits = limits_of(inputs.messages, inputs.offers, config)
+    n_mailable = customers.filter(pl.col("reason").is_in(NOT_MAILABLE).fill_null(False).not_()).height
+    limits = limits_of(inputs.messages, inputs.offers, n_mailable, config)
     return choose_actions(options_of(feasible, allowed), limits, config)
 
 

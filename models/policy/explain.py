@@ -58,6 +58,7 @@ CONTENT_REASONS: Mapping[str, str] = MappingProxyType(
 TIME_REASONS: Mapping[str, str] = MappingProxyType(
     {
         "own sends": "when they are likeliest to open",
+        "own sends: none opened": "a good hour for readers like them",
         "own opens": "when they usually open",
         "own visits: no sends yet": "when they are usually about",
         "population": "when readers in general are likeliest to open",
@@ -278,6 +279,86 @@ def _hold_details(candidates: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFr
     )
 
 
+def _why_never() -> dict[str, pl.Expr]:
+    """Reasons to be had of law and address."""
+    return {
+        "no_email": pl.lit("No e-mail address on file"),
+        "unsubscribed": pl.lit("Has unsubscribed"),
+        "complaint": pl.lit("Has reported a mail as spam"),
+        "hard_bounce": pl.lit("Mail to this address came back: it does not exist"),
+        "no_consent": pl.when(pl.col("consent_status") == "withdrawn")
+        .then(pl.lit("Has withdrawn consent to e-mail marketing"))
+        .otherwise(pl.lit("No consent to e-mail marketing on file")),
+        "duplicate": pl.lit("Shares the e-mail address of another customer, who is the one mailed"),
+    }
+
+
+def _why_not_now() -> dict[str, pl.Expr]:
+    """Reasons to be had of the day and of what people decided."""
+    return {
+        HELD: pl.concat_str(
+            pl.when(~pl.col("is_held_by_person")).then(pl.format("{}: ", "held_name")),
+            pl.format("Held by {}", "overridden_by"),
+            pl.format(" until {}", pl.col("override_until").dt.strftime("%-d %B %Y")),
+            pl.format(" ({})", _reason_given()),
+            ignore_nulls=True,
+        ),
+        AWAITING: pl.format("{} waits for the approval of a person", "awaiting_name"),
+        "holiday": pl.format("A public holiday in {}: promotion rests", pl.col("country")),
+        "promotion_paused": pl.format(
+            "Had a bad experience with service lately: no promotion until {}",
+            pl.col("promotion_paused_until").dt.strftime("%-d %B"),
+        ),
+        "no_allowed_time": pl.format("The whole day is quiet time in {}", pl.col("timezone")),
+    }
+
+
+def _why_no_message(config: PolicyConfig) -> dict[str, pl.Expr]:
+    """Reasons to be had of the messages that fit, and of what went out lately."""
+    days = pl.col("resting_days").floor()
+    rests = _counted(pl.col("resting_cool_down"), "day")
+    n_week, n_day = (_counted(pl.col(name), "mail") for name in ("n_sent_7d", "n_sent_1d"))
+    return {
+        "frequency_cap": pl.when(pl.col("n_sent_7d") >= config.max_sends_per_7_days)
+        .then(pl.format("Already got {} in 7 days (cap {})", n_week, config.max_sends_per_7_days))
+        .otherwise(pl.format("Already got {} in 24 hours (cap {})", n_day, config.max_sends_per_day)),
+        "no_candidate": pl.when(pl.col("n_candidates").fill_null(0) > 0)
+        .then(pl.lit("No message that fits has enough products to show"))
+        .otherwise(pl.format("No message fits today (life-cycle stage: {})", _stage().fill_null("unknown"))),
+        "cool_down": pl.when(pl.col("resting_days") <= 0)
+        .then(pl.format("{} is already on its way", pl.col("resting_name")))
+        .when(days < 1)
+        .then(pl.format("{} went out less than a day ago (rests {})", pl.col("resting_name"), rests))
+        .otherwise(
+            pl.format("{} went out {} ago (rests {})", pl.col("resting_name"), _counted(days, "day"), rests)
+        ),
+        "kind_cap": pl.lit("Already got as many mails of this kind as allowed"),
+    }
+
+
+def _why_not_worth_it(config: PolicyConfig) -> dict[str, pl.Expr]:
+    """Reasons to be had of worth, room and measuring."""
+    return {
+        "no_room": pl.lit("Today's room for such mails has gone to customers for whom they earn more"),
+        "no_hour": pl.lit("Every hour in which the mail might go out is full of mails that earn more"),
+        MESSAGE_CONTROL: pl.format(
+            "In the control group of {} ({} of customers)",
+            "controlled_name",
+            _percent(pl.col("controlled_share")),
+        ),
+        "negative_value": pl.format(
+            "{} is expected to bring {} less than a mail must (the prices of a mail and of leaving counted)",
+            pl.col("worth_name"),
+            (-pl.col("worth_value")).round(2),
+        ),
+        "control": pl.format(
+            "In the control group ({} of customers); would have got {}",
+            _percent(pl.lit(config.control_share)),
+            pl.col("control_name"),
+        ),
+    }
+
+
 def explain_holds(
     held: pl.DataFrame, candidates: pl.DataFrame, messages: pl.DataFrame, config: PolicyConfig
 ) -> pl.DataFrame:
@@ -293,118 +374,8 @@ def explain_holds(
         config: for caps and shares.
     """
     reason = pl.col("reason")
-    on_its_way = pl.col("resting_days") <= 0
-    days = pl.col("resting_days").floor()
-    sentence = (
-        pl.when(reason == "no_email")
-        .then(pl.lit("No e-mail address on file"))
-        .when(reason == "unsubscribed")
-        .then(pl.lit("Has unsubscribed"))
-        .when(reason == "complaint")
-        .then(pl.lit("Has reported a mail as spam"))
-        .when(reason == "hard_bounce")
-        .then(pl.lit("Mail to this address came back: it does not exist"))
-        .when(reason == "no_consent")
-        .then(
-            pl.when(pl.col("consent_status") == "withdrawn")
-            .then(pl.lit("Has withdrawn consent to e-mail marketing"))
-            .otherwise(pl.lit("No consent to e-mail marketing on file"))
-        )
-        .when(reason == "duplicate")
-        .then(pl.lit("Shares the e-mail address of another customer, who is the one mailed"))
-        .when(reason == HELD)
-        .then(
-            pl.concat_str(
-                pl.when(~pl.col("is_held_by_person")).then(pl.format("{}: ", "held_name")),
-                pl.format("Held by {}", "overridden_by"),
-                pl.format(" until {}", pl.col("override_until").dt.strftime("%-d %B %Y")),
-                pl.format(" ({})", _reason_given()),
-                ignore_nulls=True,
-            )
-        )
-        .when((reason == "frequency_cap") & (pl.col("n_sent_7d") >= config.max_sends_per_7_days))
-        .then(
-            pl.format(
-                "Already got {} in 7 days (cap {})",
-                _counted(pl.col("n_sent_7d"), "mail"),
-                config.max_sends_per_7_days,
-            )
-        )
-        .when(reason == "frequency_cap")
-        .then(
-            pl.format(
-                "Already got {} in 24 hours (cap {})",
-                _counted(pl.col("n_sent_1d"), "mail"),
-                config.max_sends_per_day,
-            )
-        )
-        .when((reason == "no_candidate") & (pl.col("n_candidates").fill_null(0) > 0))
-        .then(pl.lit("No message that fits has enough products to show"))
-        .when(reason == "no_candidate")
-        .then(pl.format("No message fits today (life-cycle stage: {})", _stage().fill_null("unknown")))
-        .when((reason == "cool_down") & on_its_way)
-        .then(pl.format("{} is already on its way", pl.col("resting_name")))
-        .when((reason == "cool_down") & (days < 1))
-        .then(
-            pl.format(
-                "{} went out less than a day ago (rests {})",
-                pl.col("resting_name"),
-                _counted(pl.col("resting_cool_down"), "day"),
-            )
-        )
-        .when(reason == "cool_down")
-        .then(
-            pl.format(
-                "{} went out {} ago (rests {})",
-                pl.col("resting_name"),
-                _counted(days, "day"),
-                _counted(pl.col("resting_cool_down"), "day"),
-            )
-        )
-        .when(reason == "holiday")
-        .then(pl.format("A public holiday in {}: promotion rests", pl.col("country")))
-        .when(reason == "kind_cap")
-        .then(pl.lit("Already got as many mails of this kind as allowed"))
-        .when(reason == "no_room")
-        .then(pl.lit("Today's room for such mails has gone to customers for whom they earn more"))
-        .when(reason == "no_hour")
-        .then(pl.lit("Every hour in which the mail might go out is full of mails that earn more"))
-        .when(reason == "promotion_paused")
-        .then(
-            pl.format(
-                "Had a bad experience with service lately: no promotion until {}",
-                pl.col("promotion_paused_until").dt.strftime("%-d %B"),
-            )
-        )
-        .when(reason == AWAITING)
-        .then(pl.format("{} waits for the approval of a person", "awaiting_name"))
-        .when(reason == MESSAGE_CONTROL)
-        .then(
-            pl.format(
-                "In the control group of {} ({} of customers)",
-                "controlled_name",
-                _percent(pl.col("controlled_share")),
-            )
-        )
-        .when(reason == "no_allowed_time")
-        .then(pl.format("The whole day is quiet time in {}", pl.col("timezone")))
-        .when(reason == "negative_value")
-        .then(
-            pl.format(
-                "{} is expected to cost {} more than it brings",
-                pl.col("worth_name"),
-                (-pl.col("worth_value")).round(2),
-            )
-        )
-        .when(reason == "control")
-        .then(
-            pl.format(
-                "In the control group ({} of customers); would have got {}",
-                _percent(pl.lit(config.control_share)),
-                pl.col("control_name"),
-            )
-        )
-    )
+    because = {**_why_never(), **_why_not_now(), **_why_no_message(config), **_why_not_worth_it(config)}
+    sentence = pl.coalesce(pl.when(reason == key).then(text) for key, text in because.items())
     names = messages.select(control_message_key="message_key", control_name="name")
     return (
         held.join(_hold_details(candidates, messages), on="customer_id", how="left")

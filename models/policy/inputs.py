@@ -141,6 +141,7 @@ FRAMES: Mapping[str, FrameSpec] = MappingProxyType(
             {
                 "customer_id": _TEXT,
                 "p_open_by_hour": pl.List(pl.Float32),
+                "n_sends": _COUNT,
                 "basis": _TEXT,
                 "model_version": _TEXT,
             },

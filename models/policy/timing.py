@@ -1,4 +1,10 @@
-"""When a mail goes out: the allowed local hour in which its reader is likeliest to open it.
+"""When a mail goes out: the allowed local hour in which its reader is likeliest to open it, or one that may prove to be.
+
+A share of the mails explores evenly, a share by Thompson sampling with a chance in closed form: what is believed of an hour,
+in log-odds of an open, is its predicted value with an error of Gumbel's shape, as wide as few opens leave it; the hour that
+is then best is distributed as a softmax of the predictions (Luce 1959; Yellott 1977, on Gumbel noise and choice). All
+others go out in the best hour: Thompson sampling that keeps to the leader for a fixed share, as top-two sampling does
+(Russo 2016), for next to the best there often lies an hour that is about as good, and readers expect theirs.
 
 The 24 hours of the window are cut into quarters of an hour and each is translated to the reader's clock, so
 that zones off by 30 or 45 minutes and the nights of clock changes need no special case. Not here: how
@@ -14,10 +20,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from models.features import FloatArray
 from models.policy.config import SLOT_MINUTES, PolicyConfig
+from models.shrinkage import logit
 
 HOURS_OF_WEEK = 168
 _SLOTS = 24 * 60 // SLOT_MINUTES
+_GUMBEL = np.sqrt(6.0) / np.pi
+"""Scale of a Gumbel distribution with a standard deviation of 1."""
 _LAST_MINUTE = timedelta(minutes=SLOT_MINUTES - 1)
 
 OUTPUT = pl.Schema(
@@ -125,16 +135,16 @@ def open_chances(send_time: pl.DataFrame) -> NDArray[np.float64]:
 def choose_send_time(readers: pl.DataFrame, allowed: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
     """The minute each mail goes out.
 
-    The hour with the highest chance to be opened, the earliest of equals; with chance `explore_send_time`
-    any allowed hour, evenly. Within the hour mails are spread over the allowed minutes by customer, which
-    throttles sending; the spread depends on nothing but identity and day, so the propensity is that of the
-    hour.
+    The hour with the highest chance to be opened, the earliest of equals; with chance `explore_send_time` any allowed hour,
+    evenly, and with chance `sample_send_time` one by `hour_chances`. Within the hour mails are spread over the allowed
+    minutes by customer, which throttles sending; the spread depends on nothing but identity and day, so the propensity
+    is that of the hour.
 
     Args:
-        readers: customer_id, timezone, p_open_by_hour (168 chances by local hour of week, or null),
-            u_explore, u_hour, u_minute.
+        readers: customer_id, timezone, p_open_by_hour (168 chances by local hour of week, or null), n_sends (mails that
+            these rest on), u_explore, u_hour, u_minute.
         allowed: of `allowed_slots`, with at least one slot for every zone of a reader.
-        config: for `explore_send_time`.
+        config: for `explore_send_time`, `sample_send_time` and `hour_opens`.
 
     Returns:
         customer_id, send_at, send_at_local (naive, on the reader's clock), propensity_send_time,
@@ -152,6 +162,22 @@ def choose_send_time(readers: pl.DataFrame, allowed: pl.DataFrame, config: Polic
     return pl.concat([pl.DataFrame(schema=OUTPUT), *parts]).sort("customer_id")
 
 
+def hour_chances(p_open: FloatArray, n_sends: FloatArray, hour_opens: float) -> FloatArray:
+    """Chance that each hour is believed to be the best, readers x hours.
+
+    The log-odds of an open have a standard deviation of 1 / sqrt(hour_opens + opens), opens being n_sends x mean p_open.
+
+    Args:
+        p_open: readers x hours.
+        n_sends: mails that each reader's chances rest on.
+        hour_opens: opens that the chances of a reader without a mail are worth, above 0.
+    """
+    error = 1.0 / np.sqrt(hour_opens + n_sends * p_open.mean(axis=1))
+    ahead = (logit(p_open) - logit(p_open.max(axis=1, keepdims=True))) / (_GUMBEL * error)[:, None]
+    weight = np.exp(ahead)
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+
+
 def _zone_times(
     zone: str, readers: pl.DataFrame, chances: NDArray[np.float64], hours: _ZoneHours, config: PolicyConfig
 ) -> pl.DataFrame:
@@ -159,14 +185,19 @@ def _zone_times(
     n_hours = len(hours.hour_of_week)
     of_hour = chances[:, hours.hour_of_week]
     best = of_hour.argmax(axis=1)
-    explore = readers.get_column("u_explore").to_numpy() < config.explore_send_time
-    any_hour = (readers.get_column("u_hour").to_numpy() * n_hours).astype(np.int64)
-    hour = np.where(explore, any_hour, best)
+    n_sends = readers.get_column("n_sends").fill_null(0).to_numpy()
+    believed = hour_chances(of_hour, n_sends, config.hour_opens)
+    lot, which = (readers.get_column(name).to_numpy() for name in ("u_hour", "u_explore"))
+    even, sampled = config.explore_send_time, config.sample_send_time
+    any_hour = (lot * n_hours).astype(np.int64)
+    likely = (believed.cumsum(axis=1) <= lot[:, None]).sum(axis=1).clip(max=n_hours - 1)
+    hour = np.select([which < even, which < even + sampled], [any_hour, likely], best)
 
     minute = (readers.get_column("u_minute").to_numpy() * hours.n_slots[hour] * SLOT_MINUTES).astype(np.int64)
     quarter = hours.slots[hour, minute // SLOT_MINUTES]
     send_at = quarter + (minute % SLOT_MINUTES).astype("timedelta64[m]")
-    propensity = config.explore_send_time / n_hours + (1.0 - config.explore_send_time) * (hour == best)
+    chance = believed[np.arange(len(hour)), hour]
+    propensity = even / n_hours + sampled * chance + (1.0 - even - sampled) * (hour == best)
     return pl.DataFrame(
         {
             "customer_id": readers.get_column("customer_id"),

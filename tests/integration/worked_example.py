@@ -31,12 +31,14 @@ def runner(day: date) -> str:
     config = PolicyConfig(day)
     ids = pl.Series([f"runner{n:05d}" for n in range(5_000)])
     lots = draws.uniforms(
-        ids, seed=config.seed, streams=["u_minute", "u_explore", "u_offer", "u_message", "u_variant"]
+        ids,
+        seed=config.seed,
+        streams=["u_minute", "u_explore", "u_hour", "u_offer", "u_message", "u_variant"],
     )
     fit = lots.select(
         ((pl.col("u_minute") * 60).floor() == MINUTE.minute)
         & (pl.col("u_explore") > 0.5)
-        & pl.min_horizontal("u_offer", "u_message", "u_variant").is_between(0.3, 0.7)
+        & pl.min_horizontal("u_hour", "u_offer", "u_message", "u_variant").is_between(0.3, 0.7)
     ).to_series()
     fit &= ~in_control(ids, salt=config.salt, share=0.5)
     return str(ids.filter(fit)[0])

@@ -203,6 +203,7 @@ def world(n: int, *, seed: int = 1, day: date = DAY, n_products: int = 40) -> Pl
                 "p_open_by_hour": pl.Series(
                     list(rng.random((n, 168)).astype(np.float32).round(3)), dtype=pl.List(pl.Float32)
                 ),
+                "n_sends": rng.integers(0, 60, n),
                 "basis": rng.choice(["own sends", "population", "prior"], n),
                 "model_version": "5",
             }

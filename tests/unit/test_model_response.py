@@ -211,3 +211,36 @@ def test_every_rate_is_a_probability_between_the_customers_own_and_the_messages(
     opens, sent = answers[chosen]
     own = opens / sent if sent else message
     assert min(own, message) - 1e-6 <= result["p_open"][chosen] <= max(own, message) + 1e-6
+
+
+def test_a_message_never_sent_is_expected_to_do_what_the_marketer_expects() -> None:
+    history = make_history(*crowd(), n_clicks=1).with_columns(
+        n_click_orders=(pl.int_range(pl.len()) % 10 == 0).cast(pl.Int32)
+    )
+    lifts = pl.DataFrame({"message_key": ["cart", "plain"], "expected_lift": [4.0, 1.0]})
+    model = ResponseModel().fit(history, lifts)
+    cart, plain, unlisted = model.predict(asked(("b", "cart"), ("b", "plain"), ("b", "other")))["p_purchase"]
+    assert plain == unlisted
+    assert 2.5 * plain < cart < 4 * plain
+    answered = ResponseModel().fit(
+        pl.concat([history, make_history(*crowd(n=2000, message="cart"), n_clicks=1)]), lifts
+    )
+    assert answered.predict(asked(("b", "cart")))["p_purchase"].item() < 0.1 * plain
+
+
+def test_who_buys_at_every_visit_is_expected_to_buy_after_a_click() -> None:
+    visits = pl.DataFrame(
+        {
+            "customer_id": ["buyer", "looker", "absent", *(f"x{n}" for n in range(400))],
+            "n_sessions_90d": [30, 30, None, *([20] * 400)],
+            "n_orders_90d": [15, 0, None, *(2 * (n % 2) for n in range(400))],
+        }
+    )
+    model = ResponseModel().fit(make_history(*crowd(), n_clicks=2, n_click_orders=1), customers=visits)
+    result = model.predict(
+        asked(("buyer", "weekly"), ("looker", "weekly"), ("absent", "weekly"), ("z", "weekly"))
+    )
+    buyer, looker, absent, unknown = result["p_purchase"]
+    assert looker < absent < buyer
+    assert absent == pytest.approx(unknown, rel=0.05)
+    assert result["p_click"].n_unique() == 1

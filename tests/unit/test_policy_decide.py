@@ -1,6 +1,7 @@
 """What must hold for every plan, whoever the customers are."""
 
 import json
+import math
 from dataclasses import fields, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from policy_world import CATALOGUE, DAY, eligible_world, world
 
 from mail.variables import LEARNT
 from models.policy import PLAN_COLUMNS, REASONS, PlanInputs, PolicyConfig, decide, empty_frame
+from models.policy.constraints import NOT_MAILABLE
 
 FACTORS = [f"propensity_{what}" for what in ("ticket", "message", "offer", "variant", "send_time")]
 ACTION_COLUMNS = [
@@ -57,6 +59,7 @@ def shuffled(inputs: PlanInputs, seed: int) -> PlanInputs:
     epsilon=st.sampled_from([0.0, 0.2, 1.0]),
     per_week=st.integers(0, 4),
     per_day=st.sampled_from([None, 0, 5, 30]),
+    share=st.sampled_from([None, 0.0, 0.1, 1.0]),
     per_hour=st.sampled_from([None, 0, 1, 4]),
     scarce=st.sampled_from([None, 0, 3, 15]),
     reserve=st.sampled_from([0.0, 0.3, 1.0]),
@@ -70,6 +73,7 @@ def test_every_plan(
     epsilon: float,
     per_week: int,
     per_day: int | None,
+    share: float | None,
     per_hour: int | None,
     scarce: int | None,
     reserve: float,
@@ -83,9 +87,11 @@ def test_every_plan(
         explore_offer=epsilon,
         explore_variant=epsilon,
         explore_send_time=epsilon,
+        sample_send_time=0.2 * (1 - epsilon),
         max_sends_per_7_days=per_week,
         caps_by_kind=(("newsletter", 1, 1),),
         mails_per_day=per_day,
+        mailed_share=share,
         mails_per_hour=per_hour,
         reserve=reserve,
         variant_draws=200,
@@ -130,6 +136,8 @@ def test_every_plan(
         assert row["subject_product_id"] not in sensitive
 
     no_limits_broken(plan, inputs, per_day, per_hour, scarce)
+    mailable = plan.filter(~pl.col("reason").is_in(NOT_MAILABLE))
+    assert share is None or sends.height <= math.ceil(share * mailable.height)
     left = sends["margin_per_order"] - sends["offer_cost"]
     floor = (
         sends.join(inputs.offers, on="offer_key", maintain_order="left")["floor_margin"]
@@ -240,6 +248,18 @@ def test_what_is_scarce_goes_where_it_earns_most_and_by_lot() -> None:
     held = few.filter(reason="no_room")
     assert held.height == free.filter(action="send").height - sends.height
     assert held["explanation"].str.contains("gone to customers for whom they earn more").all()
+
+
+def test_a_share_of_the_mailable_is_a_number_of_mails() -> None:
+    inputs = eligible_world(3000)
+    free = PolicyConfig(DAY, control_share=0.0)
+    n_mailable = decide(inputs, free).filter(~pl.col("reason").is_in(NOT_MAILABLE)).height
+    few = replace(free, mailed_share=0.1)
+    same = replace(free, mails_per_day=math.ceil(0.1 * n_mailable))
+    plan, other = (decide(inputs, config).drop("policy_version") for config in (few, same))
+    assert plan.equals(other)
+    both = decide(inputs, replace(few, mails_per_day=50))
+    assert 45 <= both.filter(action="send").height <= 50
 
 
 def test_full_hours_push_mails_to_the_next_best_and_the_least_worth_wait() -> None:

@@ -26,6 +26,7 @@ CONFIG = PolicyConfig(
     explore_offer=0.0,
     explore_variant=0.0,
     explore_send_time=0.0,
+    sample_send_time=0.0,
 )
 
 

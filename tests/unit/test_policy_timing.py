@@ -3,6 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from models.policy import PolicyConfig
 from models.policy.timezones import with_zone
-from models.policy.timing import allowed_slots, choose_send_time
+from models.policy.timing import allowed_slots, choose_send_time, hour_chances
+from models.shrinkage import logit
 
 ZONES = [
     "Europe/Berlin",
@@ -33,7 +35,7 @@ ZONES = [
 
 
 def config(day: date, **settings: object) -> PolicyConfig:
-    return PolicyConfig(day, **{"explore_send_time": 0.0, **settings})
+    return PolicyConfig(day, **{"explore_send_time": 0.0, "sample_send_time": 0.0, **settings})
 
 
 def readers(zone: str, chances: list[float] | None, n: int = 1, *, explore: float = 0.99) -> pl.DataFrame:
@@ -42,6 +44,7 @@ def readers(zone: str, chances: list[float] | None, n: int = 1, *, explore: floa
             "customer_id": [f"c{i:04d}" for i in range(n)],
             "timezone": [zone] * n,
             "p_open_by_hour": pl.Series([chances] * n, dtype=pl.List(pl.Float32)),
+            "n_sends": [20] * n,
             "u_explore": [explore] * n,
             "u_hour": [(i + 0.5) / n for i in range(n)],
             "u_minute": [(i * 7 % n + 0.5) / n for i in range(n)],
@@ -117,6 +120,7 @@ def test_never_in_quiet_hours(
         quiet_end=clock(start + length),
         window_start=clock(window),
         explore_send_time=explore,
+        sample_send_time=0.0,
     )
     plan = choose_send_time(readers(zone, peak(hour), 20, explore=0.5), allowed_slots([zone], rules), rules)
     opening, closing = rules.window
@@ -130,7 +134,7 @@ def test_never_in_quiet_hours(
 
 
 def test_exploration_is_even_over_the_allowed_hours() -> None:
-    rules = PolicyConfig(date(2025, 3, 4), explore_send_time=0.4)
+    rules = config(date(2025, 3, 4), explore_send_time=0.4)
     slots = allowed_slots(["UTC"], rules)
     best = 1 * 24 + 9
     tried = choose_send_time(readers("UTC", peak(best), 14_000, explore=0.1), slots, rules)
@@ -162,6 +166,35 @@ def test_unknown_chances_send_in_the_first_allowed_hour() -> None:
     plan = sent("Europe/London", date(2025, 3, 4), None)
     assert plan["send_at_local"].dt.hour().unique().to_list() == [7]
     assert plan["is_flat_time"].all()
+
+
+def test_a_believed_best_hour_is_chosen_as_often_as_its_noise_makes_it_the_best() -> None:
+    p_open, n_sends = np.array([[0.30, 0.27, 0.18]]), np.array([40.0])
+    found = hour_chances(p_open, n_sends, 20.0)[0]
+    error = 1 / np.sqrt(20.0 + 40.0 * p_open.mean())
+    noise = np.random.default_rng(5).gumbel(0.0, error * np.sqrt(6) / np.pi, (200_000, 3))
+    best = (logit(p_open) + noise).argmax(axis=1)
+    assert found == pytest.approx(np.bincount(best, minlength=3) / len(best), abs=0.004)
+    assert found.sum() == pytest.approx(1.0)
+    assert hour_chances(p_open, np.array([4000.0]), 20.0)[0, 0] > found[0]
+
+
+def test_hours_are_drawn_as_often_as_their_logged_chance_says() -> None:
+    chances = [0.1 + 0.02 * (hour % 24) for hour in range(168)]
+    rules = config(date(2025, 3, 4), explore_send_time=0.2, sample_send_time=0.5, hour_opens=10.0)
+    n = 200
+    people = readers("UTC", chances, n).drop("customer_id", "u_explore")
+    lots = pl.DataFrame({"u_explore": [(i + 0.5) / n for i in range(n)]})
+    every = people.join(lots, how="cross").with_columns(
+        customer_id=pl.int_range(pl.len()).cast(pl.String).str.zfill(6)
+    )
+    plan = choose_send_time(every, allowed_slots(["UTC"], rules), rules)
+    by_hour = plan.group_by(pl.col("send_at_local").dt.hour().alias("hour")).agg(
+        share=pl.len() / plan.height, chance=pl.col("propensity_send_time").first()
+    )
+    assert by_hour["share"].to_list() == pytest.approx(by_hour["chance"].to_list(), abs=2e-3)
+    assert by_hour["chance"].sum() == pytest.approx(1.0)
+    assert plan.filter("is_best_time")["send_at_local"].dt.hour().unique().to_list() == [20]
 
 
 def test_quiet_all_day_leaves_no_slot() -> None:
