@@ -33,6 +33,7 @@ class Actions:
         options: what was open: the options' columns and propensity_ticket, propensity_message, propensity_offer,
             is_best_message, is_best_offer; the product of the two latter chances sums to 1 per customer.
         chosen: one of these rows per customer, those of the control group among them.
+        worth: customer_id, worth: value of his best option, which hangs on no draw.
         without_room: customers with options of whom none was open today.
         resources: resource, limit, use (of the plan), at_most (whatever is drawn), price (margin that one more would bring).
         relative_gap: the most by which another plan within the limits could be better, as a share.
@@ -40,6 +41,7 @@ class Actions:
 
     options: pl.DataFrame
     chosen: pl.DataFrame
+    worth: pl.DataFrame
     without_room: pl.Series
     resources: pl.DataFrame
     relative_gap: float
@@ -135,6 +137,7 @@ def choose_actions(options: pl.DataFrame, limits: list[Limit], config: PolicyCon
     return Actions(
         weighed,
         chosen.sort("customer_id"),
+        options.group_by("customer_id").agg(worth=pl.col("value").max()).sort("customer_id"),
         everyone.filter(~everyone.is_in(chosen.get_column("customer_id").to_list())),
         plan.resources.join(given.use.select("resource", "at_most"), on="resource", maintain_order="left"),
         plan.relative_gap,

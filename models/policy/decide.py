@@ -92,9 +92,10 @@ def decide_with_options(
     candidates = with_message_control(candidates, customers, inputs.messages, config)
     customers = with_reason(customers, candidates, config)
     actions = _actions(candidates, allowed, customers, inputs, config)
-    chosen = actions.chosen
-    sends = _complete(chosen.filter(~pl.col("is_control")), customers, slots, inputs, config)
-    waiting = chosen.filter(~pl.col("is_control")).join(sends, on="customer_id", how="anti")
+    times = _times(actions, customers, slots, config)
+    waiting = actions.chosen.join(times, on="customer_id", how="anti")
+    chosen = actions.chosen.join(times, on="customer_id", how="semi")
+    sends = _complete(chosen.filter(~pl.col("is_control")), times, customers, inputs, config)
     customers = customers.with_columns(
         reason=pl.when(pl.col("customer_id").is_in(actions.without_room.to_list()))
         .then(pl.lit("no_room"))
@@ -168,17 +169,30 @@ def _actions(
     return choose_actions(options_of(feasible, allowed), limits, config)
 
 
+def _times(
+    actions: Actions, customers: pl.DataFrame, slots: pl.DataFrame, config: PolicyConfig
+) -> pl.DataFrame:
+    """When each chosen mail goes out; for which no hour has room are left out.
+
+    Members of the control group take room as if they were mailed, and who waits hangs on no draw: else who goes out would
+    tell what was drawn, and no logged chance would hold.
+    """
+    columns = ("customer_id", "timezone", "p_open_by_hour", "n_sends", "u_explore", "u_hour", "u_minute")
+    readers = actions.worth.join(customers.select(columns), on="customer_id").join(
+        actions.chosen, on="customer_id", how="semi"
+    )
+    choose_time = choose_send_time if config.mails_per_hour is None else choose_hour
+    return choose_time(readers, slots, config)
+
+
 def _complete(
     chosen: pl.DataFrame,
+    times: pl.DataFrame,
     customers: pl.DataFrame,
-    slots: pl.DataFrame,
     inputs: PlanInputs,
     config: PolicyConfig,
 ) -> pl.DataFrame:
-    """The whole action for each chosen message and offer: layout, articles, subject and tone, time, explanation.
-
-    Mails for which no hour has room are left out.
-    """
+    """The whole action for each chosen message and offer: layout, articles, subject and tone, time, explanation."""
     chosen = with_products(chosen, inputs, config)
     own = [column for column in customers.columns if column not in chosen.columns]
     sends = chosen.join(customers.select("customer_id", *own), on="customer_id").rename(
@@ -188,8 +202,7 @@ def _complete(
     sends = _with_subject_product(sends, inputs)
     sends = choose_variant(sends.with_columns(known=_known(config)), inputs, config)
     sends = sends.with_columns(expected_margin=pl.col("mail_value") + pl.col("offer_margin"))
-    choose_time = choose_send_time if config.mails_per_hour is None else choose_hour
-    sends = sends.join(choose_time(sends, slots, config), on="customer_id").sort("customer_id")
+    sends = sends.join(times, on="customer_id").sort("customer_id")
     best = ["is_best_message", "is_best_offer", "is_best_variant", "is_best_time"]
     sends = sends.with_columns(
         unsubscribe_cost=unsubscribe_cost(config),

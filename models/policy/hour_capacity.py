@@ -19,12 +19,12 @@ _HOURS = 24
 def choose_hour(readers: pl.DataFrame, allowed: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
     """As `timing.choose_send_time`, with at most `mails_per_hour` in every hour of UTC.
 
-    A mail's worth in an hour is its expected margin in proportion to the chance that it is opened if sent then. Mails for
+    A mail's worth in an hour is its worth in proportion to the chance that it is opened if sent then. Mails for
     which no hour has room wait: they are not in the result. Within an hour mails are spread over the minutes allowed to
     them.
 
     Args:
-        readers: customer_id, timezone, p_open_by_hour, expected_margin, u_minute.
+        readers: customer_id, timezone, p_open_by_hour, worth (money), u_minute.
         allowed: of `allowed_slots`.
         config: for `mails_per_hour`, `explore_send_time`, the window and the seed.
 
@@ -42,7 +42,7 @@ def choose_hour(readers: pl.DataFrame, allowed: pl.DataFrame, config: PolicyConf
     chance = _chance_by_hour(readers, slots)
     best = np.nanmax(chance, axis=1, initial=0.0, keepdims=True)
     share = np.divide(chance, best, out=np.where(np.isnan(chance), np.nan, 1.0), where=best > 0)
-    worth = np.maximum(readers.get_column("expected_margin").to_numpy(), 0.0)[:, None] * share
+    worth = np.maximum(readers.get_column("worth").to_numpy(), 0.0)[:, None] * share
     ids = readers.get_column("customer_id")
     plan = plan_hours(
         ids, worth, [config.mails_per_hour] * _HOURS, explore=config.explore_send_time, seed=config.seed

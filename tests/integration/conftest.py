@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from planned_shop import DAY, LATER, Shop, land_answers, simulated
+from planned_shop import DAY, LATER, Shop, land_answers, lay_out_mail, simulated
 
 QUERY = "select count(*), count(distinct plan_date || customer_id), count(explanation) from send_plan"
 
@@ -25,7 +25,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 @pytest.fixture(scope="session")
 def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
     """The definitions on a home folder in which nothing has been made."""
-    return Shop.at(tmp_path_factory.mktemp("definitions")).definitions()
+    shop = Shop.at(tmp_path_factory.mktemp("definitions"))
+    lay_out_mail(shop)
+    return shop.definitions()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A small shop that is trained and planned through the real jobs, and what tests ask of it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,11 @@ class Shop:
 
     home: Home
 
+    @property
+    def mail(self) -> Path:
+        """The marketer's folder: the shipped one without a limit on mails, so that much is there to be looked at."""
+        return self.home.root / "mail"
+
     @classmethod
     def at(cls, root: Path) -> "Shop":
         """The shop whose home folder is `root`."""
@@ -51,7 +57,7 @@ class Shop:
 
     def definitions(self) -> dg.Definitions:
         """The definitions, with a clock that stands still."""
-        settings = Settings("test", ENVIRONMENTS["test"], self.home, PROJECT / "mail")
+        settings = Settings("test", ENVIRONMENTS["test"], self.home, self.mail)
         return build_defs(settings, {"clock": FixedClock(NOW)})
 
     def run(self, job: str, day: date, done: AbstractSet[str] = frozenset()) -> dg.ExecuteInProcessResult:
@@ -69,7 +75,12 @@ class Shop:
         with output.with_suffix(".out").open("w") as out, output.with_suffix(".err").open("w") as err:
             return subprocess.Popen(
                 [SENDPLAN, *map(str, arguments)],
-                env={**os.environ, "SENDPLAN_HOME": str(self.home.root), "COLUMNS": "400"},
+                env={
+                    **os.environ,
+                    "SENDPLAN_HOME": str(self.home.root),
+                    "SENDPLAN_MAIL": str(self.mail),
+                    "COLUMNS": "400",
+                },
                 stdout=out,
                 stderr=err,
             )
@@ -104,10 +115,20 @@ class Shop:
 def simulated(root: Path) -> Shop:
     """A shop with a landing folder, the worked example in it, a few broken rows in it, and nothing made from it yet."""
     shop = Shop.at(root)
+    lay_out_mail(shop)
     simulate(CONFIG, shop.home.landing, root / "truth")
     lay_in(shop.home.landing, DAY)
     write_bad_rows(shop.home.landing / "events")
     return shop
+
+
+def lay_out_mail(shop: Shop) -> None:
+    """The marketer's folder of the shop."""
+    shutil.copytree(PROJECT / "mail", shop.mail, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    policy = shop.mail / "policy.yaml"
+    rules, n_found = re.subn(r"(?m)^  share_per_day: .*$", "  share_per_day: null", policy.read_text())
+    assert n_found == 1
+    policy.write_text(rules)
 
 
 def answered(shop: Shop) -> pl.DataFrame:

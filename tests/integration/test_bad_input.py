@@ -163,7 +163,7 @@ def test_an_unknown_variable_in_a_template_stops_the_plan(plan: Plan, tmp_path: 
         tmp_path, "win_back.yaml", "been a while, {{ first_name }}", "been a while, {{ firstname }}"
     )
     assert_failed(
-        plan(SENDPLAN_MAIL=str(folder)), "win_back.yaml:22:", "'firstname'", "did you mean 'first_name'?"
+        plan(SENDPLAN_MAIL=str(folder)), "win_back.yaml:23:", "'firstname'", "did you mean 'first_name'?"
     )
 
 

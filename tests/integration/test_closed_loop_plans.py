@@ -9,14 +9,13 @@ from polars.testing import assert_frame_equal
 
 from benchmarks.closed_loop.pipeline import Pipeline
 from benchmarks.closed_loop.script import DayScript
-from mail.catalogue import FOLDER as MAIL
 
 
 def test_the_loop_plans_what_the_jobs_plan(shop: Shop, replanned: Replanned, tmp_path: Path) -> None:
     copy = replanned.shop.copy(tmp_path / "home", "dagster")
     for day in (DAY, LATER):
         copy.remove(day)
-    pipeline = Pipeline(copy.home, MAIL)
+    pipeline = Pipeline(copy.home, copy.mail)
     assert_frame_equal(mailed(pipeline.plan(DAY, NOW)), mailed(shop.plan()))
     assert DayScript.kept(copy.home.dbt / "features.script.json") is not None
     assert_frame_equal(mailed(pipeline.plan(LATER, NOW)), mailed(replanned.shop.plan(LATER)))

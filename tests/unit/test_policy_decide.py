@@ -442,3 +442,21 @@ def test_a_plan_knows_only_the_messages_it_is_given() -> None:
     plan = decide(replace(world(300), **frames), PolicyConfig(DAY))
     assert plan["message_key"].drop_nulls().unique().to_list() == ["weekly_picks"]
     assert isinstance(plan["send_at"].drop_nulls()[0], datetime)
+
+
+def test_who_waits_for_an_hour_hangs_on_no_draw() -> None:
+    inputs = eligible_world(1000)
+    shy = PolicyConfig(DAY, control_share=0.2, mails_per_hour=30, explore_message=0.0, explore_offer=0.0)
+    bold = replace(shy, explore_message=1.0, explore_offer=1.0)
+    plans = [decide(inputs, config) for config in (shy, bold)]
+    waiting = [plan.filter(reason="no_hour") for plan in plans]
+    assert waiting[0]["customer_id"].equals(waiting[1]["customer_id"])
+    assert (
+        plans[0]
+        .filter(action="send")
+        .select("message_key", "offer_key")
+        .equals(plans[1].filter(action="send").select("message_key", "offer_key"))
+        is False
+    )
+    assert waiting[0]["is_control"].sum() > 20
+    assert (plans[0]["action"] == "control").sum() > 20

@@ -25,7 +25,6 @@ from models.evaluation.off_policy.rewards import (
     Options,
     RewardEstimates,
     cross_fitted_rewards,
-    from_model,
     from_sklearn,
 )
 
@@ -41,7 +40,6 @@ __all__ = [
     "cross_fitted_rewards",
     "estimate_policy",
     "estimates_frame",
-    "from_model",
     "from_sklearn",
     "logged_decisions",
     "overlap_of",
