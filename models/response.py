@@ -17,6 +17,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 import polars as pl
+from scipy.optimize import brentq
 
 from models.model import NotFittedError, require
 from models.shrinkage import FloatArray, expit, logit, prior_strength, shrink
@@ -33,6 +34,8 @@ HISTORY = (
 )
 NO_HISTORY = "no e-mail history"
 _ORDERS_PER_VISIT = 0.03
+_MOST = 0.9
+"""No rate is expected to be higher before it has been seen."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Outcome:
         among: column of `_answers` that counts those it is a share of.
         prior_rate: share to expect of any shop.
         after: outcome whose chance it is multiplied with, as it takes that one; None where it is a share of sends.
-        lift_share: exponent of a message's expected lift (in orders per mail) that falls to this rate.
+        lift_share: exponent of a message's expected lift (orders per mail, as a factor) that falls to this rate.
         is_conversion: whether a customer's rate of orders per visit says what to expect of his.
     """
 
@@ -109,10 +112,10 @@ class OutcomeRates:
 class ResponseModel:
     """Beta-binomial rates: any shop -> this shop -> message -> customer -> customer and message.
 
-    A message's rate is shrunk to the shop's times what is expected of it (`expected_lift`); a customer's rate over all
-    his messages to what those messages get on average, and his difference carries over to every message in log-odds;
-    his answers to one message are shrunk to that. Orders per click are expected to differ between customers as their
-    orders per visit do.
+    A message's rate is shrunk to the shop's times its `expected_lift`, the lift of what was sent taken as 1; a customer's
+    rate over all his messages to what those messages get on average, and his difference carries over to every message in
+    log-odds; his answers to one message are shrunk to that. Orders per click are expected to differ between customers as
+    their orders per visit do.
 
     `fit(frame, messages, customers)`: `feat_message_history` at one date: HISTORY columns, one row per customer and
     message_key; several answers to one send count once. `messages`: message_key, expected_lift (orders per mail of it
@@ -154,7 +157,7 @@ class ResponseModel:
         lean = _conversion(self.customers, self.params)
         self.rates = {
             outcome.column: self._rates(
-                coded, outcome, outcome.lift_share * np.log(lift), lean * outcome.is_conversion
+                coded, outcome, lift**outcome.lift_share, lean * outcome.is_conversion
             )
             for outcome in OUTCOMES
         }
@@ -186,15 +189,23 @@ class ResponseModel:
     def _rates(
         self, coded: pl.DataFrame, outcome: Outcome, lift: FloatArray, lean: FloatArray
     ) -> OutcomeRates:
-        """lift of each message and lean of each customer: what is expected of them beside the shop's rate, in log-odds."""
+        """Rates of an outcome.
+
+        Args:
+            coded: cells with the numbers of their message and customer.
+            lift: of each message, how many times the rate of an average message is expected.
+            lean: of each customer, by how much his rate is expected to differ from others', in log-odds.
+        """
         n, k = coded[outcome.among].to_numpy(), coded[outcome.count].to_numpy()
         message, customer = coded["message"].to_numpy(), coded["customer"].to_numpy()
         shop = float(shrink(k.sum(), n.sum(), outcome.prior_rate, self.params.shop_strength))
         message_n, message_k = (np.bincount(message, counts, len(lift)) for counts in (n, k))
-        expected = expit(logit(shop) + lift)
+        sent_lift = message_n @ lift / message_n.sum() if message_n.any() else 1.0
+        expected = np.minimum(shop * lift / sent_lift, _MOST)
         low, high = self.params.message_bounds
         strength = prior_strength(message_k, message_n, low=low, high=high, expected=expected)
         message_rate = shrink(message_k, message_n, expected, strength)
+        lean = lean - _surplus(n, message_rate[message], lean[customer])
         customer_n, customer_k = (np.bincount(customer, counts, len(lean)) for counts in (n, k))
         of_cell = expit(logit(message_rate)[message] + lean[customer])
         expected = np.bincount(customer, n * of_cell, len(lean)) / np.maximum(customer_n, 1)
@@ -236,6 +247,15 @@ def _conversion(customers: pl.DataFrame, params: ResponseParams) -> FloatArray:
     low, high = params.visit_bounds
     strength = prior_strength(orders, visits, low=low, high=high)
     return logit(shrink(orders, visits, common, strength)) - logit(common)
+
+
+def _surplus(n: FloatArray, rate: FloatArray, lean: FloatArray) -> float:
+    """What to take off all leans so that rates expected with them add up to those without: who comes this far (clicks, say)
+    leans another way than all customers do, and the messages' rates hold that already."""
+    if not lean.any() or not n.any():
+        return 0.0
+    total, odds = n @ rate, logit(rate) + lean
+    return float(brentq(lambda less: n @ expit(odds - less) - total, lean.min() - 1.0, lean.max() + 1.0))
 
 
 def _lookup(values: FloatArray, codes: pl.Series, default: float) -> FloatArray:

@@ -22,6 +22,7 @@ from models.policy.tickets import tickets
 _CUSTOMER = ["customer_id"]
 _MAIL = ["customer_id", "message_key"]
 _PER_PRIORITY = 1e-7  # money: of messages worth the same that of higher priority goes first
+_PER_PERSON = 1e4  # money: what a person has chosen takes room before all else
 _PER_LEVEL = 1e-6  # money: under the rule the usual offer goes before the others, whatever it costs
 
 
@@ -33,7 +34,7 @@ class Actions:
         options: what was open: the options' columns and propensity_ticket, propensity_message, propensity_offer,
             is_best_message, is_best_offer; the product of the two latter chances sums to 1 per customer.
         chosen: one of these rows per customer, those of the control group among them.
-        worth: customer_id, worth: value of his best option, which hangs on no draw.
+        worth: customer_id, worth: value of his best open option, which hangs on no draw but that of tickets.
         without_room: customers with options of whom none was open today.
         resources: resource, limit, use (of the plan), at_most (whatever is drawn), price (margin that one more would bring).
         relative_gap: the most by which another plan within the limits could be better, as a share.
@@ -58,7 +59,7 @@ def limits_of(
     limits = []
     most_mails = [] if config.mails_per_day is None else [config.mails_per_day]
     if config.mailed_share is not None:
-        most_mails.append(math.ceil(config.mailed_share * n_mailable))
+        most_mails.append(math.ceil(round(config.mailed_share * n_mailable, 6)))
     if most_mails:
         limits.append(Limit("mails", min(most_mails)))
     for key, most in messages.select("message_key", "max_per_day").drop_nulls().iter_rows():
@@ -79,7 +80,7 @@ def options_of(feasible: pl.DataFrame, allowed: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         feasible: candidates that may go out: net_value (with the usual offer), mail_value (without any), p_purchase,
-            priority.
+            priority, is_forced (chosen by a person).
         allowed: of `allowed_offers` for them.
     """
     by_rule = pl.col("net_value") - _PER_LEVEL * (~pl.col("is_usual_offer")).cast(pl.Float64)
@@ -90,7 +91,8 @@ def options_of(feasible: pl.DataFrame, allowed: pl.DataFrame) -> pl.DataFrame:
             value=pl.when("is_offer_rule")
             .then(by_rule)
             .otherwise(pl.col("mail_value") + pl.col("offer_margin"))
-            + _PER_PRIORITY * pl.col("priority"),
+            + _PER_PRIORITY * pl.col("priority")
+            + _PER_PERSON * pl.col("is_forced").cast(pl.Float64),
             expected_offer_cost=(pl.col("p_purchase") + pl.col("offer_uplift")).clip(0.0, 1.0)
             * pl.col("offer_cost"),
         )
@@ -137,7 +139,7 @@ def choose_actions(options: pl.DataFrame, limits: list[Limit], config: PolicyCon
     return Actions(
         weighed,
         chosen.sort("customer_id"),
-        options.group_by("customer_id").agg(worth=pl.col("value").max()).sort("customer_id"),
+        can.group_by("customer_id").agg(worth=pl.col("value").max()).sort("customer_id"),
         everyone.filter(~everyone.is_in(chosen.get_column("customer_id").to_list())),
         plan.resources.join(given.use.select("resource", "at_most"), on="resource", maintain_order="left"),
         plan.relative_gap,

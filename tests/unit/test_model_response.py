@@ -221,7 +221,7 @@ def test_a_message_never_sent_is_expected_to_do_what_the_marketer_expects() -> N
     model = ResponseModel().fit(history, lifts)
     cart, plain, unlisted = model.predict(asked(("b", "cart"), ("b", "plain"), ("b", "other")))["p_purchase"]
     assert plain == unlisted
-    assert 2.5 * plain < cart < 4 * plain
+    assert cart == pytest.approx(4 * plain, rel=0.01)
     answered = ResponseModel().fit(
         pl.concat([history, make_history(*crowd(n=2000, message="cart"), n_clicks=1)]), lifts
     )
@@ -244,3 +244,56 @@ def test_who_buys_at_every_visit_is_expected_to_buy_after_a_click() -> None:
     assert looker < absent < buyer
     assert absent == pytest.approx(unknown, rel=0.05)
     assert result["p_click"].n_unique() == 1
+
+
+def test_the_lift_of_what_was_sent_is_no_lift_of_what_was_not() -> None:
+    sent = [(f"x{n}", "weekly", 2, 2) for n in range(2000)] + [(f"x{n}", "cart", 2, 2) for n in range(2000)]
+    is_cart = pl.col("message_key") == "cart"
+    nth = pl.int_range(pl.len()).over("message_key")
+    history = make_history(*sent).with_columns(
+        n_clicks=(nth % pl.when(is_cart).then(4).otherwise(16) == 0).cast(pl.Int32),
+        n_click_orders=(nth % pl.when(is_cart).then(8).otherwise(64) == 0).cast(pl.Int32),
+    )
+    lifts = pl.DataFrame(
+        {"message_key": ["weekly", "cart", "plain", "browse"], "expected_lift": [1.0, 8.0, 1.0, 4.0]}
+    )
+    model = ResponseModel().fit(history, lifts)
+    weekly, cart, plain, browse = model.predict(asked(*(("z", key) for key in lifts["message_key"])))[
+        "p_purchase"
+    ]
+    assert plain == pytest.approx(weekly, rel=0.3)
+    assert plain < browse < cart
+    assert cart == pytest.approx(8 * weekly, rel=0.2)
+
+
+def test_orders_expected_of_who_clicked_add_up_to_those_there_were() -> None:
+    rng = np.random.default_rng(8)
+    n = 4_000
+    is_buyer = np.arange(n) % 4 == 0
+    rate = np.where(is_buyer, 0.30, 0.02)
+    sessions = rng.poisson(20, n)
+    clicks = rng.binomial(10, np.where(is_buyer, 0.24, 0.02))
+    ids = [f"x{i}" for i in range(n)]
+    history = pl.DataFrame(
+        {
+            "customer_id": ids,
+            "message_key": "weekly",
+            "n_sent": 10,
+            "n_human_opens": 10,
+            "n_clicks": clicks,
+            "n_click_orders": rng.binomial(clicks, rate),
+            "n_unsubscribes": 0,
+            "n_complaints": 0,
+        }
+    )
+    visits = pl.DataFrame(
+        {"customer_id": ids, "n_sessions_90d": sessions, "n_orders_90d": rng.binomial(sessions, rate)}
+    )
+    model = ResponseModel().fit(history, customers=visits)
+    found = model.predict(asked(*((one, "weekly") for one in ids)))
+    per_click = (found["p_purchase"] / found["p_click"]).to_numpy()
+    assert np.average(per_click, weights=clicks) == pytest.approx(
+        history["n_click_orders"].sum() / clicks.sum(), rel=0.08
+    )
+    assert per_click[is_buyer].mean() == pytest.approx(0.30, rel=0.15)
+    assert per_click[~is_buyer].mean() < 0.06

@@ -145,6 +145,20 @@ def test_an_override_says_who_and_why_and_lasts_for_its_days() -> None:
     assert waiting.filter(customer_id=three)["override_id"].is_null().all()
 
 
+def test_what_a_person_has_chosen_takes_room_before_what_earns_more() -> None:
+    inputs = eligible_world(300)
+    few = replace(CONFIG, mails_per_day=20)
+    left_out = decide(inputs, few).filter(reason="no_room")["customer_id"].head(10)
+    rules = [
+        entry(i, "replace", customer_id=customer, replacement_key="welcome")
+        for i, customer in enumerate(left_out)
+    ]
+    plan = decide(with_rules(inputs, *rules), few)
+    chosen = plan.filter(pl.col("customer_id").is_in(left_out.implode()))
+    assert chosen["reason"].unique().to_list() == ["chosen_by_person"]
+    assert plan.filter(action="send").height <= 20
+
+
 def test_a_message_takes_the_place_of_one_that_is_due() -> None:
     inputs = eligible_world(200)
     rule = entry(1, "replace", message_key="weekly_picks", replacement_key="post_purchase_thanks")
