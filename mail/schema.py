@@ -10,7 +10,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Text = Annotated[str, Field(min_length=1)]
@@ -121,8 +121,8 @@ class Message(Strict):
         audience: life-cycle stages that may get it.
         priority: breaks ties between messages worth the same; higher goes first.
         cool_down_days: days before the same person may get it again.
-        expected_lift: orders per mail of it over those of an average mail, until its own results say so. What was never sent
-            is chosen by this alone.
+        expected_lift: orders per mail of it over those of an average mail, until its own results say so. Once the shop has
+            sent anything, what was never sent is chosen by this.
         uses_profile: its content rests on behaviour; not for who objects to profiling.
         kind: what caps by kind in policy.yaml go by.
         max_per_day: most mails of it in a plan, to all customers together; without it as many as are due.
@@ -302,7 +302,14 @@ class Exploration(Strict):
     offer: Share = 0.10
     subject: Share = 0.05
     send_time: Share = 0.05
-    likely_send_time: Share = 0.10
+    likely_send_time: Annotated[Share, Field(validate_default=True)] = 0.10
+
+    @field_validator("likely_send_time")
+    @classmethod
+    def _leaves_room(cls, share: float, others: ValidationInfo) -> float:
+        if share + others.data.get("send_time", 0.0) > 1:
+            raise ValueError("send_time and likely_send_time are shares and must not exceed 1 together")
+        return share
 
 
 class Limit(Strict):

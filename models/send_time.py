@@ -173,8 +173,13 @@ class SendTimeModel:
         has_opened, is_seen = n_opened + n_opens > 0, n_opens + n_visits > 0
         if self.n_sends:
             values = np.select(
-                [(n_sent > 0) & has_opened, n_sent > 0, is_seen],
-                ["own sends", "own sends: none opened", "own visits: no sends yet"],
+                [(n_sent > 0) & has_opened, is_seen & (n_sent > 0), n_sent > 0, is_seen],
+                [
+                    "own sends",
+                    "own visits: no mail opened",
+                    "own sends: none opened",
+                    "own visits: no sends yet",
+                ],
                 "population",
             )
         else:

@@ -1,4 +1,4 @@
-"""This product in one process, for many days in a row: landing -> raw -> dbt -> scores -> plan, and weekly training.
+"""This product in one process, for many days in a row: landing -> raw -> dbt -> scores -> plan, and training.
 
 The bodies of the product's own assets are called, in their order, without Dagster's engine around them; nothing that the plan
 does not read is made: no data tests, drift checks, propensities, segments, slots, marketing database.

@@ -68,17 +68,15 @@ def play(
     result = folder / "results" / f"seed-{seed}-{policy}.json"
     if result.is_file():
         record = json.loads(result.read_text())
-        if record["loop"] != asdict(loop):
-            raise ValueError(
-                f"{result} was played as {record['loop']}, not as {asdict(loop)}; name another folder"
-            )
+        _check_loop(result, record["loop"], loop)
         figures: dict[str, Any] = record["figures"]
         return figures
     root = folder / f"seed-{seed}"
     history = make_history(root / "history", loop.config(seed))
     place = root / policy
     if not place.exists():
-        _copy(history, place)
+        _copy(history, place, loop)
+    _check_loop(place, json.loads((place / "loop.json").read_text()), loop)
     world, rows = _state(place)
     decide = _policy(policy, place, loop)
     while len(rows) < loop.days:
@@ -104,6 +102,11 @@ def play(
     record = {"seed": seed, "policy": policy, "loop": asdict(loop), "figures": sums, "days": rows}
     _replace(result, json.dumps(record, indent=1).encode())
     return sums
+
+
+def _check_loop(where: Path, played: dict[str, int], loop: Loop) -> None:
+    if played != asdict(loop):
+        raise ValueError(f"{where} was played as {played}, not as {asdict(loop)}; name another folder")
 
 
 def make_history(place: Path, config: ShopConfig) -> Path:
@@ -141,11 +144,12 @@ def _policy(policy: str, place: Path, loop: Loop) -> Decide:
     return planned
 
 
-def _copy(history: Path, place: Path) -> None:
+def _copy(history: Path, place: Path, loop: Loop) -> None:
     """The history again, its files linked: they are never changed, only replaced."""
     aside = place.with_name(f".{place.name}")
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(history, aside, copy_function=os.link)
+    (aside / "loop.json").write_text(json.dumps(asdict(loop)))
     aside.rename(place)
 
 

@@ -36,6 +36,7 @@ class Actions:
         chosen: one of these rows per customer, those of the control group among them.
         worth: customer_id, worth: value of his best open option, which hangs on no draw but that of tickets.
         without_room: customers with options of whom none was open today.
+        lotteries: customer_id, lottery_chance, of everyone with options; see `Tickets`.
         resources: resource, limit, use (of the plan), at_most (whatever is drawn), price (margin that one more would bring).
         relative_gap: the most by which another plan within the limits could be better, as a share.
     """
@@ -44,6 +45,7 @@ class Actions:
     chosen: pl.DataFrame
     worth: pl.DataFrame
     without_room: pl.Series
+    lotteries: pl.DataFrame
     resources: pl.DataFrame
     relative_gap: float
 
@@ -141,6 +143,7 @@ def choose_actions(options: pl.DataFrame, limits: list[Limit], config: PolicyCon
         chosen.sort("customer_id"),
         can.group_by("customer_id").agg(worth=pl.col("value").max()).sort("customer_id"),
         everyone.filter(~everyone.is_in(chosen.get_column("customer_id").to_list())),
+        given.customers,
         plan.resources.join(given.use.select("resource", "at_most"), on="resource", maintain_order="left"),
         plan.relative_gap,
     )

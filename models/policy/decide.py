@@ -103,7 +103,9 @@ def decide_with_options(
         .then(pl.lit("no_hour"))
         .otherwise("reason")
     )
-    held = _held(customers, chosen, candidates, inputs, config)
+    held = _held(customers, chosen, candidates, inputs, config).join(
+        actions.lotteries, on="customer_id", how="left"
+    )
     return Decision(
         _assemble(customers, sends, held, inputs, config),
         # For whom no hour has room the choice of a message was none.
@@ -322,6 +324,9 @@ def _assemble(
 ) -> pl.DataFrame:
     """Sends and everyone else below the columns of the plan."""
     certain = {name: pl.lit(1.0) for name in ("propensity", *PROPENSITIES)}
+    by_lot = pl.col("reason").is_in(["no_room", "no_hour", "control"])
+    lottery = pl.when(by_lot).then("lottery_chance").otherwise(1.0)
+    certain |= {"propensity": lottery, "propensity_ticket": lottery}
     plan = pl.concat(
         [
             sends.with_columns(action=pl.lit("send")),

@@ -59,6 +59,7 @@ TIME_REASONS: Mapping[str, str] = MappingProxyType(
     {
         "own sends": "when they are likeliest to open",
         "own sends: none opened": "a good hour for readers like them",
+        "own visits: no mail opened": "when they are usually about",
         "own opens": "when they usually open",
         "own visits: no sends yet": "when they are usually about",
         "population": "when readers in general are likeliest to open",

@@ -43,7 +43,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "no_allowed_time": "The whole day is quiet time where the person lives.",
         "message_control": "Would be mailed, but belongs to the control group of every message that is worth it.",
         "awaiting_approval": "Every message that fits needs the approval of a person.",
-        "negative_value": "Every message that fits is expected to cost more than it brings.",
+        "negative_value": "Every message that fits is expected to bring less than a mail must.",
         "no_room": "The day's limits of mails, messages or offers have gone to others, where they earn more, and by lot.",
         "no_hour": "Every hour in which it might go out is full of mails that earn more.",
         "control": "Would be mailed, but belongs to the control group.",
@@ -95,7 +95,9 @@ PLAN_COLUMNS: Mapping[str, Column] = MappingProxyType(
         "send_at_local": Column(_TIME, "Minute of sending on the recipient's clock."),
         "timezone": Column(_TEXT, "Recipient's IANA time zone."),
         "timezone_basis": Column(_TEXT, "own, country (its usual zone) or utc (nothing known)."),
-        "send_time_basis": Column(_TEXT, "What the hour rests on: own sends, visits, population or prior."),
+        "send_time_basis": Column(
+            _TEXT, "What the hour rests on: own sends (opened or not), visits, population or prior."
+        ),
         "tone": Column(_TEXT, "Tone of voice."),
         "subject_variant": Column(_TEXT, "Subject line used."),
         "layout": Column(_TEXT, "Layout of the body."),
@@ -158,11 +160,12 @@ PLAN_COLUMNS: Mapping[str, Column] = MappingProxyType(
         "propensity": Column(
             _NUMBER,
             "Chance with which the whole action was chosen, given membership of the control group: product of the "
-            "factors that follow; 1 for hold and control, which leave nothing to chance.",
+            "factors that follow; for hold and control that of propensity_ticket alone.",
         ),
         "propensity_ticket": Column(
             _NUMBER,
-            "Chance with which what is limited (mails, a message, an offer) was open to them; 1 without a lottery.",
+            "Chance with which what is limited (mails, a message, an offer) was open to them or, for no_room, was not; "
+            "1 without a lottery.",
         ),
         "propensity_message": Column(_NUMBER, "Chance of the message, among those open to them."),
         "propensity_offer": Column(_NUMBER, "Chance of the offer, given the message."),

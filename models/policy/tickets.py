@@ -37,10 +37,12 @@ class Tickets:
             chances with which an open option came to be so: 1 without a lottery; null if it is closed) and is_planned.
         kinds: one row per kind of ticket, in the order given out: kind (resources it gives access to), n_wanting (customers
             who could use one), n_certain, n_lottery (given by lot), chance (of each in the lottery; null without one).
+        customers: customer_id, lottery_chance (of what he won and lost in the lotteries he was in; 1 if he was in none).
         use: resource, limit, at_most (what all holders together can use of it, whatever they draw).
     """
 
     options: pl.DataFrame
+    customers: pl.DataFrame
     kinds: pl.DataFrame
     use: pl.DataFrame
 
@@ -127,7 +129,7 @@ def hand_out(
     is_planned = np.zeros(len(problem.value), dtype=np.bool_)
     is_planned[plan.rows] = True
     by_limit = problem.uses.tocsc()
-    is_open, chance = fits, np.ones(len(fits))
+    is_open, chance, lottery = fits, np.ones(len(fits)), np.ones(problem.n_customers)
     given_out, at_most = [], np.zeros(len(resources))
     for number, kind in enumerate(_kinds(problem)):
         is_kind = problem.is_about_limit(kind.limits[0])
@@ -144,6 +146,7 @@ def hand_out(
         is_good = (applicants.uses <= given.amount[applicants.holder]).all(axis=1)
         is_open[rows] &= is_good & given.holds[applicants.holder]
         chance[rows] *= given.chance[applicants.holder]
+        lottery[applicants.customer] *= np.where(given.holds, given.chance, 1.0 - given.chance)
         surplus[rows[~is_open[rows]]] = -np.inf
         at_most[kind.limits] = given.amount[given.holds].sum(axis=0)
         n_others = int((~given.is_certain).sum())
@@ -162,6 +165,9 @@ def hand_out(
             is_open=pl.Series(is_open),
             propensity_ticket=pl.select(pl.when(pl.Series(is_open)).then(pl.Series(chance))).to_series(),
             is_planned=pl.Series(is_planned),
+        ),
+        problem.options.select(pl.col("customer_id").gather(problem.starts)).with_columns(
+            lottery_chance=pl.Series(lottery)
         ),
         pl.DataFrame(given_out, schema=_KINDS),
         plan.resources.select("resource", "limit", at_most=pl.Series(at_most / problem.units)),

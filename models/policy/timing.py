@@ -165,7 +165,8 @@ def choose_send_time(readers: pl.DataFrame, allowed: pl.DataFrame, config: Polic
 def hour_chances(p_open: FloatArray, n_sends: FloatArray, hour_opens: float) -> FloatArray:
     """Chance that each hour is believed to be the best, readers x hours.
 
-    The log-odds of an open have a standard deviation of 1 / sqrt(hour_opens + opens), opens being n_sends x mean p_open.
+    The log-odds of an open have a standard deviation of 1 / sqrt(hour_opens + opens), opens being n_sends x mean p_open:
+    opens at one hour tell of the others through the habits of reading that the prediction rests on.
 
     Args:
         p_open: readers x hours.

@@ -305,6 +305,11 @@ def test_the_shipped_policy_file_holds_the_defaults() -> None:
         ('start: "21:00"', 'start: "21:10"', "'quiet_hours.start' is '21:10': "),
         ("control_share: 0.05", "control_share: 5", "'control_share' is 5: "),
         ("per_7_days: 3", "per_week: 3", "unknown field 'per_week'; "),
+        (
+            "  send_time: 0.05",
+            "  send_time: 1.0",
+            "policy.yaml:49: 'exploration.likely_send_time': send_time and ",
+        ),
         ("salt: sendplan", "", "the field 'salt' is missing; add it"),
     ],
 )

@@ -146,6 +146,11 @@ def test_visits_move_a_stranger_towards_his_hours_and_leave_his_level() -> None:
     assert owl.mean() == pytest.approx(stranger.mean(), rel=0.25)
     basis = model.predict(send_hour_profile(make_customers("owl"), hours))["basis"].item()
     assert basis == "own visits: no sends yet"
+    mailed = make_hours(
+        ("mute", 33, {"n_sent": 9}), ("idle", 33, {"n_sent": 9}), ("idle", 70, {"n_visits": 4})
+    )
+    found = model.predict(send_hour_profile(make_customers("mute", "idle"), mailed))["basis"].to_list()
+    assert found == ["own sends: none opened", "own visits: no mail opened"]
 
 
 def test_a_shop_without_sends_answers_with_its_stated_prior() -> None:

@@ -248,6 +248,8 @@ def test_what_is_scarce_goes_where_it_earns_most_and_by_lot() -> None:
     held = few.filter(reason="no_room")
     assert held.height == free.filter(action="send").height - sends.height
     assert held["explanation"].str.contains("gone to customers for whom they earn more").all()
+    lost = 1 - by_lot["propensity_ticket"][0]
+    assert held["propensity"].to_list() == pytest.approx([lost] * held.height)
 
 
 def test_a_share_of_the_mailable_is_a_number_of_mails() -> None:

@@ -1,7 +1,8 @@
 """The plan's options and what came of its choices, as one log of decisions.
 
-A decision is a customer-day on which the plan could mail. What was done is one of the options (message and offer), or
-nothing, the hold arm. The plan never holds such a customer back by choice; who gets nothing is a member of the control
+A decision is a customer-day on which the plan could mail and the day had room for it (propensity_ticket is the chance of
+that; figures are about those who had room). What was done is one of the options (message and offer), or
+nothing, the hold arm. The plan never holds such a customer back; who gets nothing is a member of the control
 group, which is drawn at random. So each day's control group is the hold arm, and with s for its share of that day's
 decisions
 
