@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 from command_line import SETTINGS, Command, Said
+from hypothesis import HealthCheck, settings
 
 from pipelines.cli import main, output
+
+# How long an example takes says something of the machine alone.
+settings.register_profile("sendplan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sendplan")
 
 WIDTH = 500
 """Columns of the terminal: no message is broken into lines."""

@@ -168,7 +168,7 @@ def test_every_column_says_something_in_this_world(world: World) -> None:
     assert silent == set(CONSTANT)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(data=st.data())
 def test_later_events_change_nothing(
     world: World, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -32,7 +32,7 @@ def used(chosen: pl.DataFrame, limit: Limit) -> Decimal:
     return sum((Decimal(str(amount)) for amount in amounts), Decimal())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=SEEDS,
     n=st.integers(1, 60),
@@ -58,7 +58,7 @@ def test_no_limit_is_ever_broken(seed: int, n: int, tightness: float, share: flo
     assert plan.value == pytest.approx(plan.chosen.get_column("value").sum())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, n=st.integers(1, 25), tightness=TIGHTNESS, ties=st.booleans())
 def test_the_best_lies_between_value_and_bound(seed: int, n: int, tightness: float, ties: bool) -> None:
     problem = random_problem(n, seed, tightness=tightness, whole_values=ties)
@@ -94,7 +94,7 @@ def test_many_customers_are_priced_by_a_sample_first() -> None:
     assert (plan.resources["use"] <= plan.resources["limit"]).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=SEEDS, n=st.integers(2, 30), tightness=TIGHTNESS, which=st.integers(0, 7), more=st.floats(1.0, 3.0)
 )
@@ -109,7 +109,7 @@ def test_more_of_a_resource_never_lowers_the_bound(
     assert many.bound >= few.bound - 1e-6
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, n=st.integers(1, 40), tightness=TIGHTNESS, ties=st.booleans())
 def test_the_order_of_rows_does_not_matter(seed: int, n: int, tightness: float, ties: bool) -> None:
     options, limits = random_options(n, seed, tightness=tightness, whole_values=ties)
@@ -120,7 +120,7 @@ def test_the_order_of_rows_does_not_matter(seed: int, n: int, tightness: float, 
     assert (one.value, one.bound) == (other.value, other.bound)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, n=st.integers(1, 30))
 def test_what_is_not_scarce_costs_nothing(seed: int, n: int) -> None:
     options, limits = random_options(n, seed, tightness=0.3)

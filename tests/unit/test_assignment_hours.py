@@ -41,7 +41,7 @@ def check(worth: NDArray[np.float64], capacity: NDArray[np.int64], plan: HourAss
     assert plan.value <= plan.bound
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=SEEDS, n=st.integers(1, 40), room=st.sampled_from([0.1, 0.5, 0.9, 1.0, 1.2, 3.0]), ties=st.booleans()
 )
@@ -55,7 +55,7 @@ def test_hours_are_allowed_and_never_overfull_and_nobody_waits_in_vain(
     assert (plan.hour >= 0).sum() == round(best_plan(worth, capacity, np.ones_like(worth)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, n=st.integers(1, 40), room=st.sampled_from([0.1, 0.5, 0.9, 1.0]))
 def test_the_least_valuable_wait(seed: int, n: int, room: float) -> None:
     worth = mails(n, seed)
@@ -69,7 +69,7 @@ def test_the_least_valuable_wait(seed: int, n: int, room: float) -> None:
     assert value[placed].sum() == pytest.approx(best, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, n=st.integers(1, 40), room=st.sampled_from([1.0, 1.1, 1.5]), ties=st.booleans())
 def test_the_best_hours_lie_between_value_and_bound(seed: int, n: int, room: float, ties: bool) -> None:
     worth = mails(n, seed, ties=ties)
@@ -97,7 +97,7 @@ def test_hours_come_near_the_best() -> None:
         assert plan.relative_gap < 2e-3
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=SEEDS, n=st.integers(1, 30), ties=st.booleans())
 def test_the_order_of_mails_does_not_matter(seed: int, n: int, ties: bool) -> None:
     worth = mails(n, seed, ties=ties)

@@ -112,7 +112,7 @@ def test_groups_are_compared_with_intervals_and_only_sure_gaps_count() -> None:
     assert margins["value"].to_list() == pytest.approx([1.5] * margins.height)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=7),
     smallest=st.integers(5, 25),

@@ -50,7 +50,7 @@ def alike(*names: str) -> pl.DataFrame:
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     seed=st.integers(0, 10_000),
     n_arms=st.integers(1, 7),

@@ -62,7 +62,7 @@ def test_answers_after_the_window_are_none() -> None:
     assert np.array_equal(late.shares, DelayCurve.fit([1], [100], window_hours=WINDOW).shares)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cells=st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(0, 5)), max_size=12))
 def test_counted_answers_give_the_curve_of_the_answers_one_by_one(cells: list[tuple[int, int, int]]) -> None:
     delay, lag, count = (np.array(values, dtype=int) for values in zip(*cells or [(0, 0, 0)], strict=True))
@@ -72,7 +72,7 @@ def test_counted_answers_give_the_curve_of_the_answers_one_by_one(cells: list[tu
     assert counted.shares == pytest.approx(one_by_one.shares)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     answers=st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), max_size=30),
     ages=st.lists(st.floats(0, 200), min_size=2, max_size=10),

@@ -48,7 +48,7 @@ def test_perfect_is_one_and_constant_is_zero() -> None:
     assert qini_auc(visit, treated, np.ones(6)) == pytest.approx(0.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 5)), min_size=4, max_size=60))
 def test_only_the_order_of_predictions_counts(rows: list[tuple[bool, bool, int]]) -> None:
     visit, treated, predicted = (np.array(column, dtype=float) for column in zip(*rows, strict=True))

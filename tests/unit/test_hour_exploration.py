@@ -15,7 +15,7 @@ from models.policy.hours import kinds_of
 SEEDS = st.integers(0, 10_000)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=SEEDS,
     n=st.integers(1, 60),
@@ -45,7 +45,7 @@ def test_no_hour_is_ever_overfull_and_chances_are_as_logged(
     assert plan.mails["customer_id"].equals(ids(n).alias("customer_id"))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=SEEDS, n=st.integers(1, 40))
 def test_neither_seed_nor_order_changes_what_is_planned(seed: int, n: int) -> None:
     worth = mails(n, seed)

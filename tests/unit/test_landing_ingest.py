@@ -9,7 +9,7 @@ from random import Random
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.home import Home
@@ -420,7 +420,7 @@ def _land(home: Home, table: str, rows: list[dict], cuts: list[int], extension: 
     (home.landing / table / "empty.csv").write_text(",".join(_COLUMNS[table]) + "\n")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(world=_worlds())
 def test_rows_are_the_same_however_they_are_spread_over_files(
     world: tuple[list, list, list[int], list[int], str, str], tmp_path_factory: pytest.TempPathFactory
@@ -446,7 +446,7 @@ def test_rows_are_the_same_however_they_are_spread_over_files(
     }
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(rows=st.lists(_PRODUCT, max_size=12), cut=st.integers(0, 12))
 def test_of_each_product_and_time_the_last_row_stays_and_all_rows_are_accounted_for(
     rows: list[dict], cut: int, tmp_path_factory: pytest.TempPathFactory
@@ -471,7 +471,7 @@ def test_of_each_product_and_time_the_last_row_stays_and_all_rows_are_accounted_
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(
     batches=st.lists(st.lists(_EVENT, max_size=6), min_size=1, max_size=4),
     order=st.randoms(use_true_random=False),

@@ -41,7 +41,7 @@ STARTS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(start=STARTS, entries=st.lists(ENTRIES, max_size=5, unique_by=lambda e: e.id), data=st.data())
 def test_adding_and_removing_changes_nothing_else(
     start: str, entries: list[Override], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -95,7 +95,7 @@ def test_variables_filters_conditions_and_plain_expressions_work(template: str, 
     assert compiled(template).render(SAMPLES[0]) == text
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(FILTERS), max_size=6), st.sampled_from(sorted(VARIABLES)))
 def test_no_chain_of_filters_makes_a_text_longer_than_a_number_in_words(chain: list[str], name: str) -> None:
     template = "|".join([name, *chain]).join(["{{ ", " }}"])

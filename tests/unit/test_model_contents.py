@@ -304,7 +304,7 @@ def test_perfect_lists_have_ndcg_one_and_only_new_reads_of_open_contents_count()
     assert late.metrics["n_customers"] == N_CUSTOMERS - 2
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     read=st.lists(st.tuples(st.integers(0, 5), st.integers(0, N_CONTENTS - 1)), max_size=25, unique=True),
     open_contents=st.sets(st.integers(0, N_CONTENTS - 1)),

@@ -112,7 +112,7 @@ def test_a_shop_without_labels_still_answers(shop: Shelves) -> None:
     assert 0 < p.mean() < 0.5
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 400))
 def test_later_snapshots_change_no_row_of_earlier_ones(number: int) -> None:
     shop, later = Shelves(60), NOW + timedelta(days=number)

@@ -493,7 +493,7 @@ def test_the_best_cells_are_positive_and_the_first_of_equals(rows: list[list[int
             assert (np.diff(chosen[edge].astype(int)) <= 0).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 14), st.integers(1, 300)), max_size=40),
     st.integers(1, 12),
@@ -638,7 +638,7 @@ def one_by_one(scored: pl.DataFrame, terms: Any, cost: float, n: int) -> dict[tu
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.dictionaries(
         st.tuples(st.integers(0, 3), st.integers(0, 7)),

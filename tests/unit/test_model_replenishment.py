@@ -52,7 +52,7 @@ def test_the_date_is_the_last_purchase_and_the_gap(frame: pl.DataFrame) -> None:
     assert answer["expected_on"] == date(2025, 7, 2)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_the_expected_date_is_neither_past_nor_beyond_the_horizon(short: int, more: int) -> None:
     frame = repurchases(AS_OF, n_customers=20)

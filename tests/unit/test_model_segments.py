@@ -130,7 +130,7 @@ def test_a_segment_that_is_gone_leaves_its_id_unused(segments: CustomerSegments)
     assert not new & {s.id for s in segments.segments}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.integers(1, 40), min_size=3, max_size=5))
 def test_no_id_is_ever_used_twice(seeds: list[int]) -> None:
     former, ever, before = None, set(), set()

@@ -265,7 +265,7 @@ def test_sends_to_people_without_a_prediction_are_an_error() -> None:
         send_probabilities(predictions, world())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(0, 167), st.integers(0, 30), st.integers(0, 30)), max_size=15),
     st.integers(0, 167),

@@ -309,7 +309,7 @@ def figures(log: LoggedDecisions, params: IntervalParams | None = None) -> np.nd
     return np.array([(e.value, e.low, e.high, e.standard_error) for e in found])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rows)
 def test_the_logging_policy_itself_is_worth_the_plain_mean(entries: list[tuple[float, ...]]) -> None:
     log = log_of(entries)
@@ -319,7 +319,7 @@ def test_the_logging_policy_itself_is_worth_the_plain_mean(entries: list[tuple[f
     assert overlap_of(itself).ess == pytest.approx(len(log))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rows, st.sampled_from([-3.0, 0.01, 7.0]))
 def test_estimates_scale_with_the_rewards(entries: list[tuple[float, ...]], by: float) -> None:
     log = log_of(entries)
@@ -331,7 +331,7 @@ def test_estimates_scale_with_the_rewards(entries: list[tuple[float, ...]], by: 
     assert found[:, ends] == pytest.approx(plain[:, [1, 2]] * by, rel=1e-6, abs=1e-8, nan_ok=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_count(entries: list[tuple[float, ...]], random: Any) -> None:
     mixed = list(entries)
@@ -339,7 +339,7 @@ def test_the_order_of_rows_does_not_count(entries: list[tuple[float, ...]], rand
     assert figures(log_of(mixed)) == pytest.approx(figures(log_of(entries)), rel=1e-6, abs=1e-7, nan_ok=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows, st.floats(-50, 50))
 def test_snips_and_the_robust_move_with_the_level_of_rewards(
     entries: list[tuple[float, ...]], by: float
@@ -352,7 +352,7 @@ def test_snips_and_the_robust_move_with_the_level_of_rewards(
         assert after[name] == pytest.approx(before[name] + by, abs=1e-7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows)
 def test_snips_stays_within_the_rewards_and_the_sample_size_within_the_rows(
     entries: list[tuple[float, ...]],
@@ -366,7 +366,7 @@ def test_snips_stays_within_the_rewards_and_the_sample_size_within_the_rows(
     assert 0 <= switch_threshold(log) <= log.weight.max()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows, rows)
 def test_a_difference_turns_round_with_its_policies(
     entries: list[tuple[float, ...]], others: list[tuple[float, ...]]

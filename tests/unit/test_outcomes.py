@@ -170,7 +170,7 @@ HOURS = st.integers(0, 285)
 """From the first plan's window on, all before `AS_OF`."""
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 @given(
     actions=st.lists(st.sampled_from(["send", "hold"]), min_size=10, max_size=10),
     orders=st.lists(HOURS, max_size=8),
@@ -187,7 +187,7 @@ def test_over_days_and_over_mails_each_order_counts_once(actions: list[str], ord
     assert told["credited_orders"].sum() == pytest.approx(reached)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 @given(later=st.lists(st.tuples(st.sampled_from(["ann", "bob", "kay"]), st.integers(0, 24 * 30)), min_size=1))
 def test_what_happens_later_changes_nothing(later: list[tuple[str, int]]) -> None:
     days = [AS_OF - timedelta(days=back) for back in (12, 6, 1)]

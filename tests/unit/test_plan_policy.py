@@ -172,7 +172,7 @@ def test_a_policy_that_does_nothing_of_what_was_done_is_refused() -> None:
         judge(plan_log(options, outcomes), lambda _: undone)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     weights=st.lists(st.floats(0, 1), min_size=30, max_size=30),
     total=st.sampled_from([0.0, 0.5, 1.0]),

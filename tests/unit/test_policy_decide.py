@@ -49,7 +49,7 @@ def shuffled(inputs: PlanInputs, seed: int) -> PlanInputs:
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     n=st.integers(0, 80),
     seed=st.integers(0, 10_000),

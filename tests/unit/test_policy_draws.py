@@ -43,7 +43,7 @@ def test_order_of_keys_does_not_matter() -> None:
     assert draws.digests(IDS.reverse(), seed="s", stream="x").to_list() == forward.reverse().to_list()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(small=st.floats(0, 1), large=st.floats(0, 1))
 def test_a_larger_control_group_keeps_every_member(small: float, large: float) -> None:
     small, large = sorted((small, large))

@@ -13,7 +13,7 @@ from models.policy import OPTION_COLUMNS, PolicyConfig, decide_with_options
 KEY = ["customer_id", "message_key", "offer_key"]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     n=st.integers(0, 80),
     seed=st.integers(0, 10_000),

@@ -54,7 +54,7 @@ SCOPES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     seed=st.integers(0, 1000),
     drawn=st.lists(st.tuples(st.sampled_from(["hold", "approve", "replace"]), SCOPES, KEYS), max_size=6),
@@ -194,7 +194,7 @@ def test_the_control_group_of_a_message_is_never_sent_it_and_is_logged() -> None
     assert set(members["customer_id"]) < set(more["customer_id"])
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(shares=st.lists(st.sampled_from([0.0, 0.1, 0.3, 0.6]), min_size=1, max_size=7))
 def test_the_history_of_membership_is_that_of_the_plans_before(shares: list[float]) -> None:
     ids = pl.Series("customer_id", [f"c{i}" for i in range(30)])

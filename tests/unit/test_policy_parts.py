@@ -294,7 +294,7 @@ def test_offers_follow_price_sensitivity_and_leave_the_floor_margin() -> None:
     assert cost == pytest.approx({"none": 0.0, "free_shipping": 4.9, "percent_10": 10.0, "percent_15": 15.0})
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     mean=st.lists(st.floats(-2, 2), min_size=1, max_size=5),
     deviation=st.lists(st.floats(0.05, 2), min_size=5, max_size=5),

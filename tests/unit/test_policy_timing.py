@@ -98,7 +98,7 @@ def test_zones_off_by_half_an_hour_start_at_seven_sharp() -> None:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     zone=st.sampled_from(ZONES),
     day=st.dates(date(2005, 1, 1), date(2035, 12, 31)),

@@ -73,7 +73,7 @@ def chances(given: PlanInputs, segment: str = "active", avoids_emoji: bool = Fal
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(known=st.lists(st.integers(0, EVERYTHING), min_size=1, max_size=4, unique=True), data=st.data())
 def test_chances_sum_to_one_over_what_can_be_said(known: list[int], data: st.DataObject) -> None:
     message = data.draw(st.sampled_from(sorted(CATALOGUE.messages)))

@@ -33,7 +33,7 @@ JOE = Traces(
     )
 )
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=8)
-shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
 
 def done(change: Change) -> tuple[int, int]:

@@ -214,7 +214,7 @@ def test_importing_again_changes_nothing_and_leaves_other_files_alone(
     assert digests(small.landing) == before
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_every_line_is_accounted_for_and_order_of_lines_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

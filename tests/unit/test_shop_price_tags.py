@@ -107,7 +107,7 @@ def test_a_price_cut_draws_the_price_sensitive(lived: tuple[pl.DataFrame, pl.Dat
     assert 1.15 < orders[0.25] / orders[0.0] < 2.5
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**31), days=st.integers(1, 80), more=st.integers(0, 60))
 def test_the_history_of_more_days_begins_with_that_of_fewer(seed: int, days: int, more: int) -> None:
     config = ShopConfig(customers=1, days=60, seed=seed)

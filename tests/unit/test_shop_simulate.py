@@ -363,7 +363,7 @@ def test_days_do_not_depend_on_how_many_will_follow(tmp_path: Path) -> None:
         assert outcome.events.equals(pl.read_parquet(whole.landing / "events" / f"day={day}.parquet"))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**31), customers=st.integers(1, 40), weekday=st.integers(0, 6))
 def test_any_shop_keeps_its_books(seed: int, customers: int, weekday: int) -> None:
     world = World(

@@ -43,7 +43,7 @@ def worst_use(opened: pl.DataFrame, limit: Limit) -> Decimal:
     return sum((Decimal(str(used)) for used in worst), Decimal())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, n=st.integers(1, 40), tightness=TIGHTNESS, reserve=RESERVES)
 def test_whatever_holders_draw_no_limit_is_broken(
     seed: int, n: int, tightness: float, reserve: float
@@ -57,7 +57,7 @@ def test_whatever_holders_draw_no_limit_is_broken(
     assert given.options.height == problem.options.height
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, n=st.integers(1, 40), tightness=TIGHTNESS, reserve=RESERVES)
 def test_the_plan_stays_open_for_certain(seed: int, n: int, tightness: float, reserve: float) -> None:
     problem = random_problem(n, seed, tightness=tightness)
@@ -72,7 +72,7 @@ def test_the_plan_stays_open_for_certain(seed: int, n: int, tightness: float, re
     assert options.filter(~pl.col("is_open"))["propensity_ticket"].is_null().all()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=SEEDS, n=st.integers(1, 30), reserve=RESERVES)
 def test_the_order_of_rows_does_not_matter(seed: int, n: int, reserve: float) -> None:
     options, limits = random_options(n, seed, tightness=0.2)
