@@ -24,6 +24,9 @@ $(STAMP): requirements.lock pyproject.toml
 plan: $(STAMP) ## simulate a shop and make its send plan
 	$(BIN)/sendplan demo
 
+# Tests run in one process per core (pyproject.toml): more threads would only wait for each other.
+test: export OMP_NUM_THREADS = 1
+test: export POLARS_MAX_THREADS = 1
 test: $(STAMP) ## run all tests
 	$(BIN)/pytest
 
