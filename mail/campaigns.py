@@ -15,7 +15,7 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
-from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, validated
+from mail.errors import Document, Location, nearest, read_yaml, refuse, validated
 from mail.schema import Key, Strict, Text
 from mail.segments import LEARNT
 
@@ -105,12 +105,7 @@ def load_campaigns(path: Path, messages: Sequence[str], segments: Sequence[str])
         return Campaigns(())
     document = read_yaml(path)
     entries = validated(document, CampaignFile).campaigns
-    problems = [
-        document.problem(("campaigns", *at), text)
-        for at, text in _mistakes(document, entries, messages, segments)
-    ]
-    if problems:
-        raise MessageFileError("\n".join(problems))
+    refuse(document, "campaigns", _mistakes(document, entries, messages, segments))
     return Campaigns(tuple(entries))
 
 

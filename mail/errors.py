@@ -5,7 +5,7 @@ Here: the error and the YAML reader.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -169,6 +169,12 @@ def validated(document: Document, model: type[ModelT]) -> ModelT:
     except ValidationError as error:
         problems = [_problem(document, model, dict(details)) for details in error.errors()]
         raise MessageFileError("\n".join(problems)) from error
+
+
+def refuse(document: Document, under: str, mistakes: Iterable[tuple[Location, str]]) -> None:
+    """Raises MessageFileError with one line for each mistake: its place below the key `under`, and what is wrong."""
+    if problems := [document.problem((under, *at), text) for at, text in mistakes]:
+        raise MessageFileError("\n".join(problems))
 
 
 def _problem(document: Document, model: type[BaseModel], details: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ import polars as pl
 import yaml
 from pydantic import AfterValidator, Field, field_validator
 
-from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, validated
+from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, refuse, validated
 from mail.schema import Key, Strict
 from mail.segments import BREAKS, LEARNT
 
@@ -162,10 +162,7 @@ def load_overrides(path: Path, messages: Sequence[str], segments: Sequence[str])
         return Overrides(())
     document = read_yaml(path)
     entries = validated(document, OverrideFile).overrides
-    found = _mistakes(document, entries, messages, segments)
-    problems = [document.problem(("overrides", *at), text) for at, text in found]
-    if problems:
-        raise MessageFileError("\n".join(problems))
+    refuse(document, "overrides", _mistakes(document, entries, messages, segments))
     return Overrides(tuple(entries))
 
 
