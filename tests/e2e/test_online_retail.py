@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from mail_folder import without_limit
 
 from mail.schema import LAYOUTS
 
@@ -30,7 +31,7 @@ def sendplan(home: Path, *arguments: object) -> dict[str, Any]:
     """Run a command in a process of its own; what it reports with --json."""
     done = subprocess.run(
         [SENDPLAN, *map(str, arguments), "--json"],
-        env={**os.environ, "SENDPLAN_HOME": str(home)},
+        env={**os.environ, "SENDPLAN_HOME": str(home), "SENDPLAN_MAIL": str(home / "mail")},
         capture_output=True,
         text=True,
         check=False,
@@ -53,6 +54,7 @@ def some_customers(file: Path) -> set[str]:
 def test_from_the_file_to_the_exported_plan(tmp_path: Path) -> None:
     landing, file = tmp_path / "landing", tmp_path / "invoices.parquet"
     known = some_customers(file)
+    without_limit(tmp_path / "mail")
     sendplan(tmp_path, "import", "online-retail", file, "--landing", landing)
     made = sendplan(tmp_path, "plan", "--date", DAY, "--landing", landing)
     plan = pl.read_parquet(made["plan"])

@@ -9,7 +9,8 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from planned_shop import DAY, LATER, Shop, land_answers, lay_out_mail, simulated
+from mail_folder import without_limit
+from planned_shop import DAY, LATER, Shop, land_answers, simulated
 
 QUERY = "select count(*), count(distinct plan_date || customer_id), count(explanation) from send_plan"
 
@@ -26,7 +27,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
     """The definitions on a home folder in which nothing has been made."""
     shop = Shop.at(tmp_path_factory.mktemp("definitions"))
-    lay_out_mail(shop)
+    without_limit(shop.mail)
     return shop.definitions()
 
 

@@ -1,7 +1,6 @@
 """A small shop that is trained and planned through the real jobs, and what tests ask of it."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 import polars as pl
+from mail_folder import without_limit
 from worked_example import lay_in
 
 from assets.clock import FixedClock
@@ -20,7 +20,7 @@ from assets.home import Home
 from pipelines.definitions import build_defs
 from pipelines.instance import open_instance
 from pipelines.runs import run_job
-from pipelines.settings import ENVIRONMENTS, PROJECT, Settings
+from pipelines.settings import ENVIRONMENTS, Settings
 from shop.config import ShopConfig
 from shop.simulate import simulate
 
@@ -42,7 +42,7 @@ class Shop:
 
     @property
     def mail(self) -> Path:
-        """The marketer's folder: the shipped one without a limit on mails, so that much is there to be looked at."""
+        """The marketer's folder, of `mail_folder.without_limit`."""
         return self.home.root / "mail"
 
     @classmethod
@@ -115,20 +115,11 @@ class Shop:
 def simulated(root: Path) -> Shop:
     """A shop with a landing folder, the worked example in it, a few broken rows in it, and nothing made from it yet."""
     shop = Shop.at(root)
-    lay_out_mail(shop)
+    without_limit(shop.mail)
     simulate(CONFIG, shop.home.landing, root / "truth")
     lay_in(shop.home.landing, DAY)
     write_bad_rows(shop.home.landing / "events")
     return shop
-
-
-def lay_out_mail(shop: Shop) -> None:
-    """The marketer's folder of the shop."""
-    shutil.copytree(PROJECT / "mail", shop.mail, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    policy = shop.mail / "policy.yaml"
-    rules, n_found = re.subn(r"(?m)^  share_per_day: .*$", "  share_per_day: null", policy.read_text())
-    assert n_found == 1
-    policy.write_text(rules)
 
 
 def answered(shop: Shop) -> pl.DataFrame:

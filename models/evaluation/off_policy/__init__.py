@@ -25,6 +25,7 @@ from models.evaluation.off_policy.rewards import (
     Options,
     RewardEstimates,
     cross_fitted_rewards,
+    from_model,
     from_sklearn,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "cross_fitted_rewards",
     "estimate_policy",
     "estimates_frame",
+    "from_model",
     "from_sklearn",
     "logged_decisions",
     "overlap_of",

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from models.evaluation.metrics import FloatArray
 from models.evaluation.off_policy.inference import cluster_totals
 from models.evaluation.off_policy.log import cluster_numbers
+from models.model import Model
 
 Features = NDArray[Any] | pl.DataFrame
 """Context and action of each row: a matrix or a frame."""
@@ -84,7 +85,7 @@ def cross_fitted_rewards(
     """Expected reward of each logged action and each option, learnt from other customers.
 
     Args:
-        learn: makes a reward model from features and rewards; `from_sklearn` wraps what there is.
+        learn: makes a reward model from features and rewards; `from_sklearn` and `from_model` wrap what there is.
         features: context and logged action, one row per decision.
         cluster: customer of each decision; all of one are in the same fold.
         seed: of the folds, which depend on the set of customers and not on the order of rows.
@@ -129,6 +130,16 @@ def from_sklearn(make: Callable[[], Any]) -> Learn:
                 np.asarray(model.predict_proba(asked)) @ np.asarray(model.classes_, np.float64)
             )
         return lambda asked: np.asarray(model.predict(asked), dtype=np.float64)
+
+    return learn
+
+
+def from_model(make: Callable[[], Model], *, reward: str, prediction: str) -> Learn:
+    """A fresh model of ours per fold: `reward` names the column it learns, `prediction` the one it answers with."""
+
+    def learn(features: Any, rewards: FloatArray) -> Predict:
+        model = make().fit(features.with_columns(pl.Series(reward, rewards)))
+        return lambda asked: model.predict(asked)[prediction].cast(pl.Float64).to_numpy()
 
     return learn
 
