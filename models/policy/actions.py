@@ -26,6 +26,19 @@ _PER_PERSON = 1e4  # money: what a person has chosen takes room before all else
 _PER_LEVEL = 1e-6  # money: under the rule the usual offer goes before the others, whatever it costs
 
 
+CHOSEN_BY = (
+    *("customer_id", "message_key", "net_value", "mail_value", "p_purchase", "priority"),
+    *("is_forced", "is_control", "u_message", "u_offer"),
+)
+"""Columns of candidates that a choice reads."""
+
+OFFERED_BY = (
+    *("customer_id", "message_key", "offer_key", "offer_cost", "offer_uplift", "offer_margin"),
+    *("offer_margin_error", "is_offer_rule", "is_usual_offer"),
+)
+"""The same of allowed offers."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Actions:
     """What is chosen, among what, and how much room was left.
@@ -81,14 +94,13 @@ def options_of(feasible: pl.DataFrame, allowed: pl.DataFrame) -> pl.DataFrame:
     the usual one, and a hair less with any other.
 
     Args:
-        feasible: candidates that may go out: net_value (with the usual offer), mail_value (without any), p_purchase,
-            priority, is_forced (chosen by a person).
-        allowed: of `allowed_offers` for them.
+        feasible: CHOSEN_BY of the candidates that may go out: net_value (with the usual offer), mail_value (without any),
+            p_purchase, priority, is_forced (chosen by a person).
+        allowed: OFFERED_BY of what `allowed_offers` finds for them.
     """
     by_rule = pl.col("net_value") - _PER_LEVEL * (~pl.col("is_usual_offer")).cast(pl.Float64)
     return (
-        feasible.drop("offer_margin")
-        .join(allowed, on=_MAIL)
+        feasible.join(allowed, on=_MAIL)
         .with_columns(
             value=pl.when("is_offer_rule")
             .then(by_rule)

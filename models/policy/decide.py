@@ -6,12 +6,12 @@ Not here: reading, rendering, publishing.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from models.policy import draws, segments
-from models.policy.actions import Actions, choose_actions, limits_of, options_of
+from models.policy.actions import CHOSEN_BY, OFFERED_BY, Actions, choose_actions, limits_of, options_of
 from models.policy.candidates import candidates as all_candidates
 from models.policy.config import PolicyConfig
 from models.policy.constraints import NOT_MAILABLE, may_go_out, with_pending, with_reason
@@ -20,7 +20,7 @@ from models.policy.explain import explain_holds, explain_sends
 from models.policy.hour_capacity import choose_hour
 from models.policy.inputs import PlanInputs
 from models.policy.offers import NO_OFFER, allowed_offers, with_coupon
-from models.policy.options import options_frame
+from models.policy.options import FACTS_OF_OPTIONS, options_frame
 from models.policy.overrides import REPLACE, with_overrides
 from models.policy.plan_schema import PLAN_COLUMNS
 from models.policy.products import with_product_counts, with_products
@@ -38,6 +38,7 @@ PROPENSITIES = (
     "propensity_send_time",
 )
 """Factors of the whole action's propensity, in the order in which they are drawn."""
+_MAIL = ("customer_id", "message_key")
 _READABLE = r"[\p{L}\p{N}]"
 
 
@@ -168,7 +169,23 @@ def _actions(
     )
     n_mailable = customers.filter(pl.col("reason").is_in(NOT_MAILABLE).fill_null(False).not_()).height
     limits = limits_of(inputs.messages, inputs.offers, n_mailable, config)
-    return choose_actions(options_of(feasible, allowed), limits, config)
+    options = options_of(feasible.select(CHOSEN_BY), allowed.select(OFFERED_BY))
+    actions = choose_actions(options, limits, config)
+    # There are many options and wide candidates: what no choice reads comes back after it.
+    facts = [name for name in feasible.columns if name in FACTS_OF_OPTIONS]
+    return replace(
+        actions,
+        options=_with_facts(actions.options, feasible.select(*_MAIL, *facts)),
+        chosen=_with_facts(actions.chosen, feasible.drop("offer_margin")).join(
+            inputs.offers.drop("max_per_day", "cost_per_day"), on="offer_key", maintain_order="left"
+        ),
+    )
+
+
+def _with_facts(options: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
+    """The options with the columns of their candidates that they lack."""
+    lacking = [name for name in candidates.columns if name not in options.columns]
+    return options.join(candidates.select(*_MAIL, *lacking), on=_MAIL, how="left", maintain_order="left")
 
 
 def _times(

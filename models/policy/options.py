@@ -48,6 +48,9 @@ OPTION_COLUMNS: Mapping[str, Column] = MappingProxyType(
 )
 """The columns of `options_frame`; ids alone."""
 
+FACTS_OF_OPTIONS = frozenset({*OPTION_COLUMNS, "mail_value"}) - {"offer_margin", "customer_id", "message_key"}
+"""What `options_frame` asks of a candidate."""
+
 
 def options_frame(options: pl.DataFrame, customers: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
     """What could have been chosen for each customer who could be mailed; who could not has no row.
