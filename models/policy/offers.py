@@ -109,13 +109,14 @@ def offer_chances(options: pl.DataFrame, config: PolicyConfig) -> pl.Series:
     """
     place = options.select(group=pl.struct(_KEY).rle_id(), column=pl.int_range(pl.len()).over(_KEY))
     group, column = (place[name].cast(pl.Int64).to_numpy() for name in ("group", "column"))
-    shape = (int(group.max(initial=-1)) + 1, int(column.max(initial=-1)) + 1)
+    believed = options["is_best_offer"].to_numpy().astype(np.float64)
+    learnt = np.flatnonzero(~options["is_offer_rule"].to_numpy())
+    mails, row = np.unique(group[learnt], return_inverse=True)
+    shape = (len(mails), int(column.max(initial=-1)) + 1)
     mean, deviation = np.full(shape, -np.inf), np.zeros(shape)
-    mean[group, column] = options["offer_margin"].to_numpy()
-    deviation[group, column] = options["offer_margin_error"].to_numpy()
-    thompson = best_chances(mean, deviation)[group, column]
-    best = options["is_best_offer"].to_numpy().astype(np.float64)
-    believed = np.where(options["is_offer_rule"].to_numpy(), best, thompson)
+    mean[row, column[learnt]] = options["offer_margin"].to_numpy()[learnt]
+    deviation[row, column[learnt]] = options["offer_margin_error"].to_numpy()[learnt]
+    believed[learnt] = best_chances(mean, deviation)[row, column[learnt]]
     n_offers = np.bincount(group)[group] if len(group) else np.zeros(0)
     share = config.explore_offer
     return pl.Series("propensity_offer", share / np.maximum(n_offers, 1) + (1.0 - share) * believed)
