@@ -15,7 +15,7 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
-from mail.errors import Document, Location, nearest, read_yaml, refuse, validated
+from mail.errors import Document, Location, nearest, read_yaml, refuse, repeated, validated
 from mail.schema import Key, Strict, Text
 from mail.segments import LEARNT
 
@@ -112,12 +112,8 @@ def load_campaigns(path: Path, messages: Sequence[str], segments: Sequence[str])
 def _mistakes(
     document: Document, entries: list[Campaign], messages: Sequence[str], segments: Sequence[str]
 ) -> Iterator[tuple[Location, str]]:
-    seen: dict[str, int] = {}
+    yield from repeated(document, "campaigns", "key", (entry.key for entry in entries))
     for position, entry in enumerate(entries):
-        if entry.key in seen:
-            line = document.line(("campaigns", seen[entry.key], "key"))
-            yield (position, "key"), f"the key '{entry.key}' is already given in line {line}; choose another"
-        seen.setdefault(entry.key, position)
         if entry.message not in messages:
             known = nearest(entry.message, list(messages))
             yield (position, "message"), f"unknown message '{entry.message}'; {known}"

@@ -5,7 +5,7 @@ Here: the error and the YAML reader.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -169,6 +169,18 @@ def validated(document: Document, model: type[ModelT]) -> ModelT:
     except ValidationError as error:
         problems = [_problem(document, model, dict(details)) for details in error.errors()]
         raise MessageFileError("\n".join(problems)) from error
+
+
+def repeated(
+    document: Document, under: str, field: str, values: Iterable[str]
+) -> Iterator[tuple[Location, str]]:
+    """Place and text of every item of the list `under` whose `field` an earlier one has."""
+    first: dict[str, int] = {}
+    for position, value in enumerate(values):
+        if value in first:
+            line = document.line((under, first[value], field))
+            yield (position, field), f"the {field} '{value}' is already given in line {line}; choose another"
+        first.setdefault(value, position)
 
 
 def refuse(document: Document, under: str, mistakes: Iterable[tuple[Location, str]]) -> None:

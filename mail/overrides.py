@@ -18,7 +18,7 @@ import polars as pl
 import yaml
 from pydantic import AfterValidator, Field, field_validator
 
-from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, refuse, validated
+from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, refuse, repeated, validated
 from mail.schema import Key, Strict
 from mail.segments import BREAKS, LEARNT
 
@@ -169,12 +169,8 @@ def load_overrides(path: Path, messages: Sequence[str], segments: Sequence[str])
 def _mistakes(
     document: Document, entries: list[Override], messages: Sequence[str], segments: Sequence[str]
 ) -> Iterator[tuple[Location, str]]:
-    seen: dict[str, int] = {}
+    yield from repeated(document, "overrides", "id", (entry.id for entry in entries))
     for position, entry in enumerate(entries):
-        if entry.id in seen:
-            line = document.line(("overrides", seen[entry.id], "id"))
-            yield (position, "id"), f"the id '{entry.id}' is already given in line {line}; choose another"
-        seen.setdefault(entry.id, position)
         for field, text in entry_mistakes(entry, messages, segments):
             yield (position, field), text
 

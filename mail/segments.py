@@ -19,7 +19,7 @@ import polars as pl
 from polars.datatypes import DataTypeClass
 from pydantic import Field, field_validator
 
-from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, validated
+from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, refuse, repeated, validated
 from mail.schema import Key, Strict
 
 FOLDER = Path(__file__).parent
@@ -153,9 +153,7 @@ def load_audiences(customers: pl.DataFrame, path: Path = SEGMENTS) -> Audiences:
     document = read_yaml(path)
     audiences = validated(document, AudienceFile).segments
     specimen = _specimen(customers.schema)
-    problems = [document.problem(at, text) for at, text in _mistakes(document, audiences, specimen)]
-    if problems:
-        raise MessageFileError("\n".join(problems))
+    refuse(document, "segments", _mistakes(document, audiences, specimen))
     lines = [document.line(("segments", position, "condition")) for position in range(len(audiences))]
     return Audiences(tuple(audiences), tuple(f"{path}:{line}" for line in lines))
 
@@ -193,19 +191,11 @@ def _plausible(dtype: DataTypeClass | pl.DataType) -> object:
 def _mistakes(
     document: Document, audiences: list[Audience], customers: pl.DataFrame
 ) -> Iterator[tuple[Location, str]]:
-    seen: dict[str, int] = {}
+    yield from repeated(document, "segments", "key", (audience.key for audience in audiences))
     with _locked(customers) as database:
         for position, audience in enumerate(audiences):
-            at: Location = ("segments", position)
-            if audience.key in seen:
-                line = document.line(("segments", seen[audience.key], "key"))
-                yield (
-                    (*at, "key"),
-                    f"the key '{audience.key}' is already given in line {line}; choose another",
-                )
-            seen.setdefault(audience.key, position)
             for text in _faults(database, audience.condition, customers.columns):
-                yield (*at, "condition"), f"'{audience.key}': {text}"
+                yield (position, "condition"), f"'{audience.key}': {text}"
 
 
 def _faults(database: duckdb.DuckDBPyConnection, condition: str, columns: list[str]) -> list[str]:
