@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,6 +130,18 @@ def plan_inputs(n_customers: int, seed: int = 7) -> PlanInputs:
     return PlanInputs(
         **frames, **{name: empty_frame(name) for name in empty}, **{**catalogue, "messages": messages}
     )
+
+
+def write_inputs(inputs: PlanInputs, folder: Path) -> None:
+    """One Parquet file per frame."""
+    for one in fields(inputs):
+        getattr(inputs, one.name).write_parquet(folder / f"{one.name}.parquet")
+
+
+def read_inputs(folder: Path) -> PlanInputs:
+    """What `write_inputs` wrote."""
+    names = [one.name for one in fields(PlanInputs)]
+    return PlanInputs(**{name: pl.read_parquet(folder / f"{name}.parquet") for name in names})
 
 
 def _messages(catalogue: pl.DataFrame) -> pl.DataFrame:

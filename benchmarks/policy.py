@@ -21,7 +21,7 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array, vstack
 
 from benchmarks.measure import run
-from benchmarks.plan_inputs import plan_config, plan_inputs
+from benchmarks.plan_inputs import plan_config, plan_inputs, read_inputs, write_inputs
 from benchmarks.policy_instance import KEYS, Instance, make_instance
 from models.policy.assignment import assign
 from models.policy.decide import decide_with_options
@@ -87,13 +87,13 @@ def choose(instance: Instance) -> dict[str, float]:
     }
 
 
-def plan(n_customers: int) -> dict[str, float]:
+def plan(n_customers: int, folder: Path) -> dict[str, float]:
     """The whole plan from given scores: candidates, products, values, offers, choice under limits, wording, hours, reasons."""
-    inputs, making = timed(lambda: plan_inputs(n_customers))
+    inputs, reading = timed(lambda: read_inputs(folder))
     decision, deciding = timed(lambda: decide_with_options(inputs, plan_config(n_customers)))
     return {
         "plan seconds": deciding,
-        "making the inputs, seconds": making,
+        "reading the inputs, seconds": reading,
         "plan options": decision.options.height,
         "plan sends": decision.plan.filter(action="send").height,
         "plan relative gap": decision.actions.relative_gap,
@@ -155,9 +155,14 @@ def compare(large: Instance, small: Instance) -> dict[str, float]:
     }
 
 
-def measure(part: str, n_customers: int, log: Path) -> dict[str, float]:
-    """`plan` or `choose` in a process of its own; with peak GB, of which some is for making the instance."""
-    cost = run([sys.executable, "-m", "benchmarks.policy", f"--{part}", str(n_customers)], log)
+def measure(part: str, n_customers: int, folder: Path) -> dict[str, float]:
+    """`plan` or `choose` in a process of its own; with peak GB. The plan reads what another process has made; of the peak of
+    `choose` some is for making the instance."""
+    command = [sys.executable, "-m", "benchmarks.policy", "--inputs", str(folder)]
+    if part == "plan":
+        run([*command, "--make", str(n_customers)], folder / "made.log")
+    log = folder / "found.json"
+    cost = run([*command, f"--{part}", str(n_customers)], log)
     peak = "plan peak GB" if part == "plan" else "peak GB"
     return {**json.loads(log.read_text()), peak: cost.peak_bytes / 1e9}
 
@@ -165,8 +170,11 @@ def measure(part: str, n_customers: int, log: Path) -> dict[str, float]:
 def both_sizes(part: str, sizes: tuple[int, int]) -> dict[str, float]:
     """`measure` of the larger size, and how many times as long as the smaller one it took."""
     seconds, growth = ("plan seconds", "plan growth") if part == "plan" else ("seconds", "growth")
-    with tempfile.TemporaryDirectory() as folder:
-        small, large = (measure(part, n, Path(folder) / f"{n}.json") for n in sizes)
+    found = []
+    for n in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            found.append(measure(part, n, Path(folder)))
+    small, large = found
     return {**large, growth: large[seconds] / small[seconds]}
 
 
@@ -181,12 +189,17 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--choose", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--plan", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--make", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--inputs", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.choose is not None:
         print(json.dumps(choose(make_instance(asked.choose))))
         return
+    if asked.make is not None:
+        write_inputs(plan_inputs(asked.make), asked.inputs)
+        return
     if asked.plan is not None:
-        print(json.dumps(plan(asked.plan)))
+        print(json.dumps(plan(asked.plan, asked.inputs)))
         return
     sizes = asked.growth_from, asked.customers
     found = {

@@ -10,13 +10,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
+from models.features import FloatArray
 from models.policy.assignment import assign
-from models.policy.choice import draw_one, epsilon_greedy
+from models.policy.choice import draw_one
 from models.policy.config import PolicyConfig
-from models.policy.limits import Limit, read_options
+from models.policy.limits import BoolArray, IntArray, Limit, read_options
 from models.policy.offers import NO_OFFER, offer_chances
+from models.policy.short_keys import spelled_out
 from models.policy.tickets import tickets
 
 _CUSTOMER = ["customer_id"]
@@ -28,15 +31,9 @@ _PER_LEVEL = 1e-6  # money: under the rule the usual offer goes before the other
 
 CHOSEN_BY = (
     *("customer_id", "message_key", "net_value", "mail_value", "p_purchase", "priority"),
-    *("is_forced", "is_control", "u_message", "u_offer"),
+    "is_forced",
 )
 """Columns of candidates that a choice reads."""
-
-OFFERED_BY = (
-    *("customer_id", "message_key", "offer_key", "offer_cost", "offer_uplift", "offer_margin"),
-    *("offer_margin_error", "is_offer_rule", "is_usual_offer"),
-)
-"""The same of allowed offers."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,8 +41,9 @@ class Actions:
     """What is chosen, among what, and how much room was left.
 
     Attributes:
-        options: what was open: the options' columns and propensity_ticket, propensity_message, propensity_offer,
-            is_best_message, is_best_offer; the product of the two latter chances sums to 1 per customer.
+        options: what was open, of `options_of`, and propensity_ticket, propensity_message, propensity_offer,
+            is_best_message, is_best_offer; the product of the two latter chances sums to 1 per customer. What else is known
+            of them stands with the candidates.
         chosen: one of these rows per customer, those of the control group among them.
         worth: customer_id, worth: value of his best open option, which hangs on no draw but that of tickets.
         without_room: customers with options of whom none was open today.
@@ -95,13 +93,20 @@ def options_of(feasible: pl.DataFrame, allowed: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         feasible: CHOSEN_BY of the candidates that may go out: net_value (with the usual offer), mail_value (without any),
-            p_purchase, priority, is_forced (chosen by a person).
-        allowed: OFFERED_BY of what `allowed_offers` finds for them.
+            p_purchase, priority, is_forced (chosen by a person); and u_message, u_offer of the customer.
+        allowed: what `allowed_offers` finds for them.
+
+    Returns:
+        customer_id, message_key, offer_key (sorted by them), offer_cost, offer_uplift, offer_margin, offer_margin_error,
+        is_offer_rule, u_message, u_offer, value, expected_offer_cost.
     """
     by_rule = pl.col("net_value") - _PER_LEVEL * (~pl.col("is_usual_offer")).cast(pl.Float64)
     return (
         feasible.join(allowed, on=_MAIL)
-        .with_columns(
+        .select(
+            *(*_MAIL, "offer_key"),
+            *("offer_cost", "offer_uplift", "offer_margin", "offer_margin_error", "is_offer_rule"),
+            *("u_message", "u_offer"),
             value=pl.when("is_offer_rule")
             .then(by_rule)
             .otherwise(pl.col("mail_value") + pl.col("offer_margin"))
@@ -122,7 +127,7 @@ def choose_actions(options: pl.DataFrame, limits: list[Limit], config: PolicyCon
     `offer_chances` among those open with that message.
 
     Args:
-        options: of `options_of`, with u_message and u_offer of the customer.
+        options: of `options_of`; keys may be short ones.
         limits: of `limits_of`.
         config: for the shares of exploration, `reserve` and the seed.
     """
@@ -130,11 +135,8 @@ def choose_actions(options: pl.DataFrame, limits: list[Limit], config: PolicyCon
     reserve = config.reserve if limits else 0.0
     plan = assign(problem, share=1.0 - reserve)
     given = tickets(problem, plan, reserve=reserve, seed=config.seed)
-    prices = plan.prices / problem.units
-    can = given.options.with_columns(surplus=pl.Series(problem.value - problem.uses @ prices)).filter(
-        "is_open"
-    )
-    weighed = _with_chances(can, config)
+    surplus = problem.value - problem.uses @ (plan.prices / problem.units)
+    weighed = _with_chances(given.options.with_columns(surplus=pl.Series(surplus)), config)
     message = draw_one(
         weighed.unique(_MAIL, keep="first", maintain_order=True),
         by=_CUSTOMER,
@@ -149,46 +151,52 @@ def choose_actions(options: pl.DataFrame, limits: list[Limit], config: PolicyCon
         chance="propensity_offer",
         uniform="u_offer",
     )
-    everyone = options.get_column("customer_id").unique().sort()
+    worth = weighed.group_by("customer_id").agg(worth=pl.col("value").max()).sort("customer_id")
+    without_room = given.customers.join(chosen, on="customer_id", how="anti", maintain_order="left")
     return Actions(
-        weighed,
-        chosen.sort("customer_id"),
-        can.group_by("customer_id").agg(worth=pl.col("value").max()).sort("customer_id"),
-        everyone.filter(~everyone.is_in(chosen.get_column("customer_id").to_list())),
-        given.customers,
+        spelled_out(weighed),
+        spelled_out(chosen.sort("customer_id")),
+        spelled_out(worth),
+        spelled_out(without_room).get_column("customer_id"),
+        spelled_out(given.customers),
         plan.resources.join(given.use.select("resource", "at_most"), on="resource", maintain_order="left"),
         plan.relative_gap,
     )
 
 
-def _with_chances(can: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
-    """Adds is_best_message, is_best_offer (of the message), propensity_message and propensity_offer to what is open.
+def _with_chances(options: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
+    """What is open, with is_best_message, is_best_offer (of the message), propensity_message and propensity_offer.
 
-    Sorted by customer, message and offer.
+    The best is what is planned, else what has most surplus, else the first.
+
+    Args:
+        options: sorted by customer, message and offer.
     """
-    first = pl.int_range(pl.len()) == 0
-    is_best_message = pl.col("message_key") == pl.col("best_message")
-    ranked = can.sort(
-        *_CUSTOMER,
-        "is_planned",
-        "surplus",
-        "message_key",
-        "offer_key",
-        descending=[False, True, True, False, False],
-    ).with_columns(
-        best_message=pl.col("message_key").first().over(_CUSTOMER), is_best_offer=first.over(_MAIL)
+    can = options.filter("is_open").drop("is_open")
+    score = can.select(pl.when("is_planned").then(float("inf")).otherwise("surplus")).to_series().to_numpy()
+    customer, mail = _numbered(can, _CUSTOMER), _numbered(can, _MAIL)
+    best = mail[_is_first_highest(score, customer)]
+    mails_of = np.bincount(customer[np.diff(mail, prepend=-1) > 0], minlength=len(best))
+    is_best = mail == best[customer]
+    explored = config.explore_message / mails_of[customer]
+    weighed = can.drop("surplus", "is_planned").with_columns(
+        is_best_offer=pl.Series(_is_first_highest(score, mail)),
+        is_best_message=pl.Series(is_best),
+        propensity_message=pl.Series(explored + (1.0 - config.explore_message) * is_best),
     )
-    mails = (
-        ranked.unique(_MAIL, keep="first", maintain_order=True)
-        .with_columns(is_best_message=is_best_message)
-        .with_columns(
-            propensity_message=epsilon_greedy(
-                pl.col("is_best_message"), by=_CUSTOMER, epsilon=config.explore_message
-            )
-        )
-        .select(*_MAIL, "is_best_message", "propensity_message")
-    )
-    weighed = ranked.join(mails, on=_MAIL).sort(*_MAIL, "offer_key")
-    return weighed.with_columns(offer_chances(weighed, config)).drop(
-        "surplus", "is_open", "is_planned", "value", "best_message"
-    )
+    return weighed.with_columns(offer_chances(weighed, config))
+
+
+def _numbered(rows: pl.DataFrame, by: list[str]) -> IntArray:
+    """The number of each row's group, from 0, rows of a group standing together."""
+    return rows.select(pl.struct(by).rle_id().cast(pl.Int64)).to_series().to_numpy()
+
+
+def _is_first_highest(score: FloatArray, group: IntArray) -> BoolArray:
+    """Marks the first highest score of each group, of those numbered by `_numbered`."""
+    is_first = np.zeros(len(score), dtype=np.bool_)
+    if len(score):
+        highest = np.maximum.reduceat(score, np.flatnonzero(np.diff(group, prepend=-1)))
+        rows = np.flatnonzero(score == highest[group])
+        is_first[rows[np.diff(group[rows], prepend=-1) > 0]] = True
+    return is_first

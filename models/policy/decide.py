@@ -6,12 +6,12 @@ Not here: reading, rendering, publishing.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
 from models.policy import draws, segments
-from models.policy.actions import CHOSEN_BY, OFFERED_BY, Actions, choose_actions, limits_of, options_of
+from models.policy.actions import CHOSEN_BY, Actions, choose_actions, limits_of, options_of
 from models.policy.candidates import candidates as all_candidates
 from models.policy.config import PolicyConfig
 from models.policy.constraints import NOT_MAILABLE, may_go_out, with_pending, with_reason
@@ -20,10 +20,11 @@ from models.policy.explain import explain_holds, explain_sends
 from models.policy.hour_capacity import choose_hour
 from models.policy.inputs import PlanInputs
 from models.policy.offers import NO_OFFER, allowed_offers, with_coupon
-from models.policy.options import FACTS_OF_OPTIONS, options_frame
+from models.policy.options import options_frame
 from models.policy.overrides import REPLACE, with_overrides
 from models.policy.plan_schema import PLAN_COLUMNS
 from models.policy.products import with_product_counts, with_products
+from models.policy.short_keys import short_keys, shortened
 from models.policy.timezones import with_zone
 from models.policy.timing import allowed_slots, choose_send_time
 from models.policy.values import customer_economics, fatigue_cost, mail_value, unsubscribe_cost, with_values
@@ -85,17 +86,13 @@ def decide_with_options(
     customers = customers.with_columns(
         has_allowed_time=pl.col("timezone").is_in(slots.get_column("timezone").unique().to_list())
     )
-    candidates, allowed = _valued_candidates(inputs, customers, config)
-    if among is not None:
-        candidates = candidates.join(among, on=["customer_id", "message_key"], how="semi")
-        allowed = allowed.join(among, on=["customer_id", "message_key", "offer_key"], how="semi")
-    candidates, customers = with_overrides(candidates, customers, inputs, config)
-    candidates = with_message_control(candidates, customers, inputs.messages, config)
-    customers = with_reason(customers, candidates, config)
-    actions = _actions(candidates, allowed, customers, inputs, config)
+    candidates, customers, actions = _actions(inputs, customers, config, among)
     times = _times(actions, customers, slots, config)
+    customers = customers.drop("p_open_by_hour")
     waiting = actions.chosen.join(times, on="customer_id", how="anti")
-    chosen = actions.chosen.join(times, on="customer_id", how="semi")
+    chosen = _with_facts(
+        actions.chosen.join(times, on="customer_id", how="semi"), candidates, customers, inputs.offers
+    )
     sends = _complete(chosen.filter(~pl.col("is_control")), times, customers, inputs, config)
     customers = customers.with_columns(
         reason=pl.when(pl.col("customer_id").is_in(actions.without_room.to_list()))
@@ -110,7 +107,12 @@ def decide_with_options(
     return Decision(
         _assemble(customers, sends, held, inputs, config),
         # For whom no hour has room the choice of a message was none.
-        options_frame(actions.options.join(waiting, on="customer_id", how="anti"), customers, config),
+        options_frame(
+            actions.options.join(waiting, on="customer_id", how="anti", maintain_order="left"),
+            candidates,
+            customers,
+            config,
+        ),
         actions,
     )
 
@@ -146,46 +148,53 @@ def _valued_candidates(
     found = with_product_counts(all_candidates(inputs, customers, config), inputs, config)
     valued = with_values(found, customers, inputs.response, config)
     allowed = allowed_offers(valued, inputs.messages, inputs.offers, inputs.score_offer)
-    usual = allowed.filter("is_usual_offer").select("customer_id", "message_key", "offer_margin")
+    usual = allowed.filter("is_usual_offer").select(*_MAIL, "offer_margin")
     valued = (
         valued.with_columns(mail_value=mail_value(config))
-        .join(usual, on=["customer_id", "message_key"])
+        .join(usual, on=_MAIL)
         .with_columns(net_value=pl.col("mail_value") + pl.col("offer_margin"))
     )
     return valued, allowed
 
 
 def _actions(
-    candidates: pl.DataFrame,
-    allowed: pl.DataFrame,
-    customers: pl.DataFrame,
-    inputs: PlanInputs,
-    config: PolicyConfig,
-) -> Actions:
-    """Message and offer of everyone who may be mailed."""
-    open_to_mail = customers.filter(pl.col("reason").is_null())
-    feasible = candidates.filter(may_go_out()).join(
-        open_to_mail.select("customer_id", "u_message", "u_offer", "is_control"), on="customer_id"
-    )
+    inputs: PlanInputs, customers: pl.DataFrame, config: PolicyConfig, among: pl.DataFrame | None
+) -> tuple[pl.DataFrame, pl.DataFrame, Actions]:
+    """Candidates, customers with the reason for which one may not be mailed, and message and offer of everyone else."""
+    candidates, customers, options = _options(inputs, customers, config, among)
     n_mailable = customers.filter(pl.col("reason").is_in(NOT_MAILABLE).fill_null(False).not_()).height
     limits = limits_of(inputs.messages, inputs.offers, n_mailable, config)
-    options = options_of(feasible.select(CHOSEN_BY), allowed.select(OFFERED_BY))
-    actions = choose_actions(options, limits, config)
-    # There are many options and wide candidates: what no choice reads comes back after it.
-    facts = [name for name in feasible.columns if name in FACTS_OF_OPTIONS]
-    return replace(
-        actions,
-        options=_with_facts(actions.options, feasible.select(*_MAIL, *facts)),
-        chosen=_with_facts(actions.chosen, feasible.drop("offer_margin")).join(
-            inputs.offers.drop("max_per_day", "cost_per_day"), on="offer_key", maintain_order="left"
-        ),
+    return candidates, customers, choose_actions(options, limits, config)
+
+
+def _options(
+    inputs: PlanInputs, customers: pl.DataFrame, config: PolicyConfig, among: pl.DataFrame | None
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Candidates, customers with the reason for which one may not be mailed, and what may be chosen for everyone else."""
+    candidates, allowed = _valued_candidates(inputs, customers, config)
+    if among is not None:
+        candidates = candidates.join(among, on=_MAIL, how="semi")
+        allowed = allowed.join(among, on=(*_MAIL, "offer_key"), how="semi")
+    keys = short_keys(inputs)
+    allowed = shortened(allowed, keys)
+    candidates, customers = with_overrides(candidates, customers, inputs, config)
+    candidates = with_message_control(candidates, customers, inputs.messages, config)
+    customers = with_reason(customers, candidates, config)
+    draws_of = customers.filter(pl.col("reason").is_null()).select("customer_id", "u_message", "u_offer")
+    feasible = candidates.filter(may_go_out()).select(CHOSEN_BY).join(draws_of, on="customer_id")
+    return candidates, customers, options_of(shortened(feasible, keys), allowed)
+
+
+def _with_facts(
+    chosen: pl.DataFrame, candidates: pl.DataFrame, customers: pl.DataFrame, offers: pl.DataFrame
+) -> pl.DataFrame:
+    """What was chosen with what is known of the candidate and the offer, and whether it is one of the control group."""
+    facts = [name for name in candidates.columns if name not in chosen.columns]
+    return (
+        chosen.join(candidates.select(*_MAIL, *facts), on=_MAIL, maintain_order="left")
+        .join(customers.select("customer_id", "is_control"), on="customer_id", maintain_order="left")
+        .join(offers.drop("max_per_day", "cost_per_day"), on="offer_key", maintain_order="left")
     )
-
-
-def _with_facts(options: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
-    """The options with the columns of their candidates that they lack."""
-    lacking = [name for name in candidates.columns if name not in options.columns]
-    return options.join(candidates.select(*_MAIL, *lacking), on=_MAIL, how="left", maintain_order="left")
 
 
 def _times(

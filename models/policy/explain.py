@@ -15,7 +15,7 @@ import polars as pl
 from models.policy.config import PolicyConfig
 from models.policy.control import MESSAGE_CONTROL
 from models.policy.offers import NO_OFFER
-from models.policy.overrides import APPROVE, AWAITING, HELD, REPLACE
+from models.policy.overrides import APPROVE, AWAITING, HELD, REPLACE, RESTS
 
 FACTS = (
     "product_name",
@@ -238,10 +238,16 @@ def explain_sends(sends: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
 def _hold_details(candidates: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
     """Per customer: the message that rested last, the one worth most, those worth most of what is ruled out for each reason,
     and whether any was brought up."""
-    named = candidates.join(messages.select("message_key", "name", "control_share"), on="message_key")
+    read = (
+        *("customer_id", "message_key", "has_enough_products", "ruled_out", "net_value", "last_sent_at"),
+        *("days_since_message", "cool_down_days", *RESTS),
+    )
+    named = candidates.select(read).join(
+        messages.select("message_key", "name", "control_share"), on="message_key"
+    )
     presentable = pl.col("has_enough_products")
     resting = presentable & pl.col("is_cooling_down")
-    rests = pl.any_horizontal("is_cooling_down", "is_kind_capped", "is_paused", "is_holiday")
+    rests = pl.any_horizontal(RESTS)
     ready = presentable & ~rests
     worth = ready & (pl.col("ruled_out").is_null() | (pl.col("ruled_out") == MESSAGE_CONTROL))
 

@@ -222,7 +222,7 @@ def _sorted(options: pl.DataFrame, keys: Sequence[str]) -> tuple[pl.DataFrame, N
 
 def _codes(column: pl.Series) -> tuple[IntArray, int]:
     """Each text's place among all of the column's, sorted."""
-    texts = column.unique().sort()
+    texts = column.unique().sort().cast(pl.String)
     codes: IntArray = column.cast(pl.Enum(texts)).to_physical().to_numpy().astype(np.int64)
     return codes, len(texts)
 

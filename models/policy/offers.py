@@ -38,19 +38,21 @@ def allowed_offers(
         effects: customer_id, offer_key, uplift_order, uplift_margin, uplift_margin_error, is_proven (else unknown).
 
     Returns:
-        customer_id, message_key, the offer's columns, offer_cost (per order: fixed_cost + percent of order_value),
+        customer_id, message_key, offer_key, offer_cost (per order: fixed_cost + percent of order_value),
         offer_uplift (what it adds to the chance of an order), offer_margin (what it adds to the mail's margin, net of its
         cost; where the effect is unknown, what it is expected to cost), offer_margin_error, is_offer_rule, is_usual_offer.
     """
     named = messages.select("message_key", offer_key="allowed_offers").explode("offer_key").drop_nulls()
     always = messages.select("message_key", offer_key=pl.lit(NO_OFFER))
-    pairs = (
-        pl.concat([named, always]).unique().join(offers.drop("max_per_day", "cost_per_day"), on="offer_key")
-    )
+    rules = ("offer_key", "level", "fixed_cost", "percent", "floor_margin", "min_price_sensitivity")
+    pairs = pl.concat([named, always]).unique().join(offers.select(rules), on="offer_key")
     is_none = pl.col("offer_key") == NO_OFFER
     is_known = is_none | pl.col("is_proven").fill_null(False)
+    numbered = candidates.sort(_KEY).with_row_index("candidate")
     return (
-        candidates.select(*_KEY, "price_sensitivity", "order_value", "margin_per_order", "p_purchase")
+        numbered.select(
+            *("candidate", *_KEY, "price_sensitivity", "order_value", "margin_per_order", "p_purchase")
+        )
         .join(pairs, on="message_key")
         .with_columns(offer_cost=pl.col("fixed_cost") + pl.col("percent") / 100.0 * pl.col("order_value"))
         .filter(
@@ -63,6 +65,7 @@ def allowed_offers(
                 )
             )
         )
+        .select("candidate", "customer_id", "offer_key", "offer_cost", "p_purchase", "level")
         .join(
             effects.select(
                 "customer_id",
@@ -75,7 +78,7 @@ def allowed_offers(
             on=["customer_id", "offer_key"],
             how="left",
         )
-        .with_columns(is_offer_rule=~is_known.all().over(_KEY))
+        .with_columns(is_offer_rule=~is_known.all().over("candidate"))
         .with_columns(
             offer_uplift=pl.when(is_none | ~is_known).then(0.0).otherwise("uplift_order"),
             offer_margin=pl.when(is_none)
@@ -85,14 +88,15 @@ def allowed_offers(
             .otherwise(-pl.col("p_purchase") * pl.col("offer_cost")),
             offer_margin_error=pl.when(is_none | ~is_known).then(0.0).otherwise("uplift_margin_error"),
         )
-        .drop("price_sensitivity", "order_value", "margin_per_order", "p_purchase")
-        .drop("uplift_order", "uplift_margin", "uplift_margin_error", "is_proven")
-        .with_columns(
-            _merit=pl.when("is_offer_rule").then(pl.col("level").cast(pl.Float64)).otherwise("offer_margin")
+        .select(
+            *("candidate", "offer_key", "offer_cost", "offer_uplift", "offer_margin", "offer_margin_error"),
+            "is_offer_rule",
+            merit=pl.when("is_offer_rule").then(pl.col("level").cast(pl.Float64)).otherwise("offer_margin"),
         )
-        .sort(*_KEY, "_merit", "offer_key", descending=[False, False, True, False])
-        .with_columns(is_usual_offer=(pl.int_range(pl.len()) == 0).over(_KEY))
-        .drop("_merit")
+        .sort("candidate", "merit", "offer_key", descending=[False, True, False])
+        .with_columns(is_usual_offer=(pl.int_range(pl.len()) == 0).over("candidate"))
+        .join(numbered.select("candidate", *_KEY), on="candidate", how="left", maintain_order="left")
+        .drop("candidate", "merit")
     )
 
 

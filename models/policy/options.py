@@ -48,28 +48,37 @@ OPTION_COLUMNS: Mapping[str, Column] = MappingProxyType(
 )
 """The columns of `options_frame`; ids alone."""
 
-FACTS_OF_OPTIONS = frozenset({*OPTION_COLUMNS, "mail_value"}) - {"offer_margin", "customer_id", "message_key"}
-"""What `options_frame` asks of a candidate."""
+_MAIL = ("customer_id", "message_key")
 
 
-def options_frame(options: pl.DataFrame, customers: pl.DataFrame, config: PolicyConfig) -> pl.DataFrame:
+def options_frame(
+    options: pl.DataFrame,
+    candidates: pl.DataFrame,
+    customers: pl.DataFrame,
+    config: PolicyConfig,
+) -> pl.DataFrame:
     """What could have been chosen for each customer who could be mailed; who could not has no row.
 
     Members of the control group have the rows they would have chosen among, so that what they did without a mail can be
     set against any policy.
 
     Args:
-        options: what was open, with values and chances, of `actions.choose_actions`.
-        customers: with everything known of each.
+        options: what was open, with its chances, of `actions.choose_actions`, sorted by its key.
+        candidates, customers: with everything known of each.
         config: for costs and the date.
 
     Returns:
         One row per customer_id, message_key, offer_key, sorted by them; see `OPTION_COLUMNS`.
     """
+    facts = [name for name in candidates.columns if name in OPTION_COLUMNS and name not in options.columns]
+    options = options.join(
+        candidates.select(*_MAIL, *facts, "mail_value"), on=_MAIL, how="left", maintain_order="left"
+    )
     known = [name for name in customers.columns if name in OPTION_COLUMNS and name not in options.columns]
     return (
-        options.drop("net_value")
-        .join(customers.select("customer_id", *known), on="customer_id")
+        options.join(
+            customers.select("customer_id", *known), on="customer_id", how="left", maintain_order="left"
+        )
         .with_columns(
             plan_date=pl.lit(config.plan_date),
             unsubscribe_cost=unsubscribe_cost(config),
@@ -78,5 +87,4 @@ def options_frame(options: pl.DataFrame, customers: pl.DataFrame, config: Policy
             propensity=pl.col("propensity_message") * pl.col("propensity_offer"),
         )
         .select(pl.col(name).cast(column.dtype) for name, column in OPTION_COLUMNS.items())
-        .sort("customer_id", "message_key", "offer_key")
     )

@@ -25,7 +25,8 @@ HELD, AWAITING = "held_by_person", "awaiting_approval"
 """Reasons of the plan."""
 
 _KEY = ["customer_id", "message_key"]
-_RESTS = ("is_cooling_down", "is_kind_capped", "is_paused", "is_holiday")
+RESTS = ("is_cooling_down", "is_kind_capped", "is_paused", "is_holiday")
+"""Flags of a candidate that rests today."""
 _CREDIT = ["override_id", "overridden_by", "override_why", "override_until"]
 
 
@@ -85,7 +86,7 @@ def asked_messages(rulings: pl.DataFrame, brought_up: pl.DataFrame) -> pl.DataFr
         customer_id, message_key; each pair once.
     """
     replacing = rulings.filter(pl.col("kind") == REPLACE)
-    due = brought_up.filter(~pl.any_horizontal(_RESTS)).select(_KEY)
+    due = brought_up.filter(~pl.any_horizontal(RESTS)).select(_KEY)
     in_place = replacing.join(due, on=_KEY, how="semi")
     outright = _forced(rulings)
     return (
@@ -144,10 +145,10 @@ def with_overrides(
     wide = rulings.filter(pl.col("kind") == HOLD, pl.col("message_key").is_null())
     partial = (
         verdicts.filter(pl.col("override_kind").is_in([HOLD, REPLACED]))
-        .join(candidates.select(*_KEY, "net_value", *_RESTS, "has_enough_products"), on=_KEY)
+        .join(candidates.select(*_KEY, "net_value", *RESTS, "has_enough_products"), on=_KEY)
         .sort(
             "customer_id",
-            pl.col("has_enough_products") & ~pl.any_horizontal(_RESTS),
+            pl.col("has_enough_products") & ~pl.any_horizontal(RESTS),
             "net_value",
             "message_key",
             descending=[False, True, True, False],

@@ -14,6 +14,7 @@ CONTEXT = "context"
 GOES_WITH = "goes_with"
 
 _KEY = ["customer_id", "message_key"]
+_SHOWN = ["row", "product_id"]
 
 
 def with_product_counts(candidates: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
@@ -26,38 +27,38 @@ def with_product_counts(candidates: pl.DataFrame, inputs: PlanInputs, config: Po
     rows = _rows(candidates, inputs, config)
     mentioned = _mentioned(rows, inputs)
     showable = _showable(inputs)
-    own = _own(mentioned, inputs).join(showable, on="product_id", how="semi")
+    companions = _companions(mentioned, inputs.feat_basket_pairs).join(showable, on="product_id", how="semi")
+    shown = mentioned.filter("shows_context").join(showable, on="product_id", how="semi")
     recommended = inputs.score_recommendations.select("customer_id", "product_id").join(
         showable, on="product_id", how="semi"
     )
     # Recommendations that are mentioned, or shown already as what goes with them, count once.
-    named = pl.concat([own.select(*_KEY, "product_id"), mentioned.select(*_KEY, "product_id")]).unique()
-    repeated = named.join(recommended, on=["customer_id", "product_id"], how="semi")
-    counts = [
-        own.group_by(_KEY).agg(n_own=pl.len()),
-        repeated.group_by(_KEY).agg(n_repeated=pl.len()),
-        mentioned.group_by(_KEY).agg(n_context_products=pl.len()),
-    ]
-    counted = rows.select(*_KEY, "limit", "min_products", "needs_context_product").join(
-        recommended.group_by("customer_id").agg(n_recommended=pl.len()), on="customer_id", how="left"
+    repeated = (
+        pl.concat([mentioned.select(_SHOWN), companions.select(_SHOWN)])
+        .join(rows.select("row", "customer_id"), on="row")
+        .join(recommended, on=["customer_id", "product_id"], how="semi")
     )
-    for count in counts:
-        counted = counted.join(count, on=_KEY, how="left")
-    numbers = ("n_recommended", "n_own", "n_repeated", "n_context_products")
-    counted = counted.with_columns(pl.col(numbers).fill_null(0).cast(pl.Int64)).with_columns(
-        n_products=pl.min_horizontal(
-            pl.col("n_own") + pl.col("n_recommended") - pl.col("n_repeated"), "limit"
-        ).cast(pl.Int64)
+    counted = rows.select("row", "customer_id", "limit", "min_products", "needs_context_product").join(
+        recommended.group_by("customer_id").agg(n_recommended=pl.len()),
+        on="customer_id",
+        how="left",
+        maintain_order="left",
     )
-    return candidates.join(
+    parts = {"n_context_products": mentioned, "n_shown": shown, "n_with": companions, "n_repeated": repeated}
+    for name, products in parts.items():
+        count = products.group_by("row").agg(pl.len().alias(name))
+        counted = counted.join(count, on="row", how="left", maintain_order="left")
+    n_listed = pl.col("n_shown") + pl.col("n_with") + pl.col("n_recommended") - pl.col("n_repeated")
+    counted = counted.with_columns(pl.col("n_recommended", *parts).fill_null(0).cast(pl.Int64)).with_columns(
+        n_products=pl.min_horizontal(n_listed, "limit").cast(pl.Int64)
+    )
+    return candidates.with_columns(
         counted.select(
-            *_KEY,
             "n_products",
             "n_context_products",
             has_enough_products=(pl.col("n_products") >= pl.col("min_products"))
             & (~pl.col("needs_context_product") | (pl.col("n_context_products") > 0)),
-        ),
-        on=_KEY,
+        )
     ).sort(_KEY)
 
 
@@ -83,33 +84,34 @@ def with_products(candidates: pl.DataFrame, inputs: PlanInputs, config: PolicyCo
     chosen = (
         pl.concat([own, recommended], how="diagonal")
         .join(_showable(inputs), on="product_id", how="semi")
-        .sort(*_KEY, "tier", "position", "product_id")
-        .unique([*_KEY, "product_id"], keep="first", maintain_order=True)
-        .join(rows.select(*_KEY, "limit"), on=_KEY, maintain_order="left")
-        .filter(pl.int_range(pl.len()).over(_KEY) < pl.col("limit"))
+        .sort("row", "tier", "position", "product_id")
+        .unique(_SHOWN, keep="first", maintain_order=True)
+        .join(rows.select("row", "limit"), on="row", maintain_order="left")
+        .filter(pl.int_range(pl.len()).over("row") < pl.col("limit"))
         .with_columns(shown_tier=pl.col("tier").clip(upper_bound=2), shown_position=pl.col("position"))
         .with_columns(
             shown_position=pl.when(pl.col("shown_tier") == 2)
             .then(-pl.col("score"))
             .otherwise(pl.col("position"))
         )
-        .sort(*_KEY, "shown_tier", "shown_position", "product_id")
-        .group_by(_KEY, maintain_order=True)
+        .sort("row", "shown_tier", "shown_position", "product_id")
+        .group_by("row", maintain_order=True)
         .agg(product_ids="product_id", product_sources="source", product_scores="score")
     )
-    context = mentioned.sort(*_KEY, "position").group_by(_KEY, maintain_order=True)
+    context = mentioned.sort("row", "position").group_by("row", maintain_order=True)
     return (
-        candidates.join(chosen, on=_KEY, how="left")
-        .join(context.agg(mentioned_id=pl.col("product_id").first()), on=_KEY, how="left")
+        candidates.with_row_index("row")
+        .join(chosen, on="row", how="left")
+        .join(context.agg(mentioned_id=pl.col("product_id").first()), on="row", how="left")
         .with_columns(pl.col("product_ids", "product_sources", "product_scores").fill_null([]))
         .with_columns(subject_product_id=pl.coalesce("mentioned_id", pl.col("product_ids").list.first()))
-        .drop("mentioned_id")
+        .drop("mentioned_id", "row")
         .sort(_KEY)
     )
 
 
 def _rows(candidates: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig) -> pl.DataFrame:
-    """The candidates with their messages' rules."""
+    """The candidates with their messages' rules, numbered by `row` in the order given: a short key for long lists."""
     rules = inputs.messages.select(
         "message_key",
         "min_products",
@@ -117,7 +119,11 @@ def _rows(candidates: pl.DataFrame, inputs: PlanInputs, config: PolicyConfig) ->
         limit=pl.min_horizontal("max_products", pl.lit(config.max_products)),
         sources="product_sources",
     )
-    return candidates.select(*_KEY, "context_product_ids").join(rules, on="message_key")
+    return (
+        candidates.select(*_KEY, "context_product_ids")
+        .with_row_index("row")
+        .join(rules, on="message_key", how="left", maintain_order="left")
+    )
 
 
 def _presentable(inputs: PlanInputs) -> pl.DataFrame:
@@ -131,31 +137,31 @@ def _showable(inputs: PlanInputs) -> pl.DataFrame:
 
 
 def _mentioned(rows: pl.DataFrame, inputs: PlanInputs) -> pl.DataFrame:
-    """The products of the triggers that may be spoken of."""
-    return _context(rows).join(_presentable(inputs).select("product_id"), on="product_id", how="semi")
+    """The products of the triggers that may be spoken of: row, product_id, `position` from 0 in the trigger's order,
+    shows_context, shows_companions (whether the message shows them, and what goes with them).
+    """
+    return (
+        rows.filter(pl.col("context_product_ids").list.len() > 0)
+        .select(
+            "row",
+            shows_context=pl.col("sources").list.contains(CONTEXT),
+            shows_companions=pl.col("sources").list.contains(GOES_WITH),
+            product_id="context_product_ids",
+        )
+        .explode("product_id")
+        .with_columns(position=pl.int_range(pl.len()).over("row").cast(pl.Float64))
+        .drop_nulls("product_id")
+        .unique(_SHOWN, keep="first", maintain_order=True)
+        .join(_presentable(inputs).select("product_id"), on="product_id", how="semi")
+    )
 
 
 def _own(mentioned: pl.DataFrame, inputs: PlanInputs) -> pl.DataFrame:
     """What stands in front of recommendations: the trigger's products, and what goes with them."""
-    return pl.concat(
-        [
-            mentioned.filter(pl.col("sources").list.contains(CONTEXT)).select(
-                *_KEY, "product_id", "position", tier=pl.lit(0)
-            ),
-            _companions(mentioned, inputs.feat_basket_pairs),
-        ]
-    ).with_columns(source=pl.when(pl.col("tier") == 0).then(pl.lit(CONTEXT)).otherwise(pl.lit(GOES_WITH)))
-
-
-def _context(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per product of a trigger, `position` from 0 in the trigger's order."""
-    return (
-        rows.filter(pl.col("context_product_ids").list.len() > 0)
-        .select(*_KEY, "sources", product_id="context_product_ids")
-        .explode("product_id")
-        .with_columns(position=pl.int_range(pl.len()).over(_KEY).cast(pl.Float64))
-        .drop_nulls("product_id")
-        .unique([*_KEY, "product_id"], keep="first", maintain_order=True)
+    shown = mentioned.filter("shows_context").select(*_SHOWN, "position", tier=pl.lit(0))
+    companions = _companions(mentioned, inputs.feat_basket_pairs).with_columns(tier=pl.lit(1))
+    return pl.concat([shown, companions]).with_columns(
+        source=pl.when(pl.col("tier") == 0).then(pl.lit(CONTEXT)).otherwise(pl.lit(GOES_WITH))
     )
 
 
@@ -163,30 +169,24 @@ def _companions(mentioned: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """What is bought together with a trigger's products, none of which is itself a companion; best lift
     first."""
     return (
-        mentioned.filter(pl.col("sources").list.contains(GOES_WITH))
+        mentioned.filter("shows_companions")
         .join(pairs, on="product_id")
-        .group_by(*_KEY, "other_product_id")
+        .group_by("row", "other_product_id")
         .agg(position=-pl.col("lift").max())
         .rename({"other_product_id": "product_id"})
-        .join(mentioned, on=[*_KEY, "product_id"], how="anti")
-        .select(*_KEY, "product_id", "position", tier=pl.lit(1))
+        .join(mentioned, on=_SHOWN, how="anti")
     )
 
 
 def _recommended(rows: pl.DataFrame, mentioned: pl.DataFrame, recommendations: pl.DataFrame) -> pl.DataFrame:
     """Recommendations not among the trigger's products; tier 2 from the message's named sources, 3 from
     others."""
-    preferences = (
-        rows.select("message_key", "sources").unique("message_key", keep="first").sort("message_key")
-    )
     return (
-        rows.select(_KEY)
+        rows.select("row", "customer_id", "sources")
         .join(recommendations.drop("model_version"), on="customer_id")
-        .join(mentioned, on=[*_KEY, "product_id"], how="anti")
-        .join(preferences, on="message_key")
+        .join(mentioned, on=_SHOWN, how="anti")
         .select(
-            *_KEY,
-            "product_id",
+            *_SHOWN,
             "source",
             "score",
             position=-pl.col("score"),

@@ -279,7 +279,7 @@ def test_offers_follow_price_sensitivity_and_leave_the_floor_margin() -> None:
     )
     allowed = allowed_offers(people, frames["messages"], frames["offers"], empty_frame("score_offer"))
     by_customer = {
-        str(key): rows.sort("level")["offer_key"].to_list()
+        str(key): rows.sort("offer_cost")["offer_key"].to_list()
         for (key,), rows in allowed.group_by("customer_id", maintain_order=True)
     }
     assert by_customer == {
