@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import ClassVar, Self
 
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from models.model import NotFittedError
 from models.recommend.blend import Blend
@@ -15,6 +16,7 @@ from models.recommend.lists import LabelledLists, Sampling, joined, labelled_lis
 from models.recommend.ordering import Ordering, OrderingParams
 from models.recommend.slots import SlotRules, fill_slots
 from models.recommend.snapshot import Snapshot
+from models.side_by_side import side_by_side
 
 KEPT_BATCHES = 6
 DIVERSITY = 0.25
@@ -81,10 +83,14 @@ class Ranker:
         if self.ordering is None:
             return Blend(retrieval=self.params.retrieval, rules=self.rules).predict(snapshot, customers)
         ids = customers["customer_id"]
-        batches = [
-            self._predict_batch(self.ordering, snapshot, ids[start : start + BATCH_CUSTOMERS])
-            for start in range(0, max(len(ids), 1), BATCH_CUSTOMERS)
-        ]
+        answer = partial(self._predict_batch, self.ordering, snapshot)
+        retrieval(snapshot, self.params.retrieval)  # else each thread would make its own
+        # One limit around all threads: limits that overlap in time would not be lifted in the order in which they were set.
+        with threadpool_limits(limits=1):
+            batches = side_by_side(
+                answer,
+                [ids[at : at + BATCH_CUSTOMERS] for at in range(0, max(len(ids), 1), BATCH_CUSTOMERS)],
+            )
         return pl.concat(batches).sort("customer_id", "rank")
 
     def _predict_batch(self, ordering: Ordering, snapshot: Snapshot, ids: pl.Series) -> pl.DataFrame:
