@@ -46,8 +46,9 @@ class Browsing:
     """Outcome of a day's visits. events: landing columns without event_id.
 
     lines: order lines with person, product, at (microseconds), order_id, quantity, price, discount, device. chances: the
-    truth about every visit in which something was looked at: message_id of the mail that brought it (or null), product_id
-    looked at first, discount_rate, p_order (chance of an order, given what was looked at), is_order.
+    truth about every visit in which something was looked at: message_id of the mail that brought it (or null),
+    has_free_shipping, p_order (chance of an order, given what was looked at), order_margin (what its goods would leave on
+    average, see `shop.baskets`), is_order.
     """
 
     events: pl.DataFrame
@@ -105,17 +106,17 @@ def browse(
     seen = (person[np.append(views.visit, carts.extra_visit)], np.append(views.product, carts.extra_product))
     left = (person[baskets], carts.main[baskets])
     _remember(state, people, catalogue, seen=seen, left=left, lines=lines, day=day, rng=rng)
-    return Browsing(events, lines, _chances(visits, views, carts, catalogue))
+    return Browsing(events, lines, _chances(visits, views, carts))
 
 
-def _chances(visits: Visits, views: Views, carts: Carts, catalogue: Catalogue) -> pl.DataFrame:
+def _chances(visits: Visits, views: Views, carts: Carts) -> pl.DataFrame:
     looked = views.count > 0
     return pl.DataFrame(
         {
             "message_id": visits.message_id,
-            "product_id": catalogue.products["product_id"].gather(views.first),
-            "discount_rate": visits.discount_rate,
+            "has_free_shipping": visits.has_free_shipping,
             "p_order": carts.p_order,
+            "order_margin": carts.order_margin,
             "is_order": carts.buys,
         }
     ).filter(pl.Series(looked))

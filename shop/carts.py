@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shop.baskets import MORE_OF_OTHERS, MORE_OF_PACKS, MOST_MORE, REGRETS, TEMPTED, expected_margin
 from shop.catalogue import COMPANIONS, CYCLE_DAYS, Catalogue, Floats, Ints
 from shop.looking import MAX_VIEWS, Views
 from shop.people import US_PER_HOUR, People
@@ -37,7 +38,8 @@ def sale_on(day: date) -> tuple[str | None, float]:
 class Carts:
     """What is put in carts. visit, product, place, quantity, is_removed run along cart lines; extra_*: products that
     were found next to one in the cart; is_filled, main (the first product), buys, checks_out run along visits, as does
-    p_order: the chance, given what was looked at, that an order came of the visit."""
+    p_order: the chance, given what was looked at, that an order came of the visit; order_margin: what its goods would
+    leave on average, given the products found (`shop.baskets`)."""
 
     visit: Ints
     product: Ints
@@ -51,6 +53,7 @@ class Carts:
     buys: NDArray[np.bool_]
     checks_out: NDArray[np.bool_]
     p_order: Floats
+    order_margin: Floats
 
 
 def with_coupons(visits: Visits, people: People, state: State, day: date, rng: np.random.Generator) -> Visits:
@@ -130,12 +133,15 @@ def fill_carts(
     wanted = np.minimum(views.count, 1 + rng.poisson(0.45, size))
     is_found = (views.place >= (views.count - wanted)[views.visit]) & catalogue.on_sale(day)[views.product]
     finds = np.bincount(views.visit[is_found], minlength=size) > 0
+    found_visit, found_product, _ = _distinct(
+        views.visit[is_found], views.product[is_found], views.place[is_found]
+    )
     is_added = is_found & is_filled[views.visit]
     is_filled &= finds
     visit, product, place = views.visit[is_added], views.product[is_added], views.place[is_added]
     main = np.full(size, NO_ITEM)
     main[visit[::-1]] = product[::-1]
-    tempted = np.flatnonzero(is_filled & (rng.random(size) < 0.42))
+    tempted = np.flatnonzero(is_filled & (rng.random(size) < TEMPTED))
     companion = catalogue.companions[main[tempted], rng.integers(0, COMPANIONS, len(tempted))]
     is_offered = catalogue.on_sale(day)[companion]
     tempted, companion = tempted[is_offered], companion[is_offered]
@@ -143,7 +149,7 @@ def fill_carts(
     visit, product, place = _distinct(
         np.append(visit, tempted), np.append(product, companion), np.append(place, last_place)
     )
-    regrets = (np.bincount(visit, minlength=size) > 1) & (rng.random(size) < 0.12)
+    regrets = (np.bincount(visit, minlength=size) > 1) & (rng.random(size) < REGRETS)
     is_last = np.r_[visit[1:] != visit[:-1], True] if len(visit) else np.zeros(0, dtype=bool)
     buys = is_filled & is_known & (rng.random(size) < buy_chance)
     return Carts(
@@ -159,6 +165,7 @@ def fill_carts(
         buys=buys,
         checks_out=buys | (is_filled & is_known & (rng.random(size) < 0.30)),
         p_order=np.where(finds & is_known, cart_chance * buy_chance, 0.0),
+        order_margin=expected_margin(visits.discount_rate, found_visit, found_product, catalogue, day),
     )
 
 
@@ -175,8 +182,8 @@ def _distinct(visit: Ints, product: Ints, place: Ints) -> tuple[Ints, Ints, Ints
 
 
 def _quantities(shelf: Ints, rng: np.random.Generator) -> Ints:
-    more = rng.poisson(np.where(CYCLE_DAYS[shelf] > 0, 0.35, 0.04))
-    quantity: Ints = 1 + np.minimum(more, 4)
+    more = rng.poisson(np.where(CYCLE_DAYS[shelf] > 0, MORE_OF_PACKS, MORE_OF_OTHERS))
+    quantity: Ints = 1 + np.minimum(more, MOST_MORE)
     return quantity
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from benchmarks.closed_loop.sends import SHIPPING_COST
+from shop.browsing import SHIPPING_FEE
 from shop.world import DayOutcome, World
-
-UNITS = 1.3
-"""Units of an order, over those of the product looked at first, by which `luck` takes most noise off; any number is right."""
 
 
 def day_figures(world: World, outcome: DayOutcome, sends: pl.DataFrame) -> dict[str, float]:
@@ -16,8 +14,8 @@ def day_figures(world: World, outcome: DayOutcome, sends: pl.DataFrame) -> dict[
 
     margin: what the orders of the day leave: price less discount and cost of the goods, the shipping fee less what sending
     the parcel costs. given_discount, given_shipping: what mails' own offers cost of it. mail_orders, mail_margin: of orders
-    in visits that a click in a mail began. calm_margin: the margin less what luck brought, see `luck`; expected_orders and
-    expected_mail_orders: sums of the chances of visits. complaints: marked as spam. Refunds are left out: they come weeks later.
+    in visits that a click in a mail began. calm_margin: what the margin is expected to be given what was looked at, see
+    `calm_margin`; expected_orders and expected_mail_orders: sums of the chances of visits. complaints: marked as spam. Refunds are left out: they come weeks later.
     """
     lines = (
         outcome.events.filter(pl.col("event") == "Order Completed")
@@ -54,7 +52,7 @@ def day_figures(world: World, outcome: DayOutcome, sends: pl.DataFrame) -> dict[
         "orders": orders.height,
         "revenue": float(orders["revenue"].sum()),
         "margin": float(orders["margin"].sum()),
-        "calm_margin": float(orders["margin"].sum()) - luck(world, chances),
+        "calm_margin": calm_margin(chances),
         "expected_orders": float(chances["p_order"].sum()),
         "expected_mail_orders": float(chances.filter(pl.col("message_id").is_not_null())["p_order"].sum()),
         "mail_orders": mailed.height,
@@ -65,19 +63,15 @@ def day_figures(world: World, outcome: DayOutcome, sends: pl.DataFrame) -> dict[
     }
 
 
-def luck(world: World, chances: pl.DataFrame) -> float:
-    """Margin that came because visits ended in orders more often than their chance was, or less often.
+def calm_margin(chances: pl.DataFrame) -> float:
+    """Margin expected of the day's visits: each counts with what an order of it would leave, times its chance of an order.
 
-    Each visit counts with what an order of the product looked at first would leave, times (it ended in an order - the chance
-    that it would). The mean of this is 0 whatever the policy: taken off, it leaves the margin's mean and takes most of its
-    noise (a martingale as control variate; Glasserman 2003, Monte Carlo Methods in Financial Engineering, 4.1).
+    Its mean is that of the margin whatever the policy, without the luck of who buys, how much, and what goes with it (a
+    conditional expectation in place of a draw; Glasserman 2003, Monte Carlo Methods in Financial Engineering, 4.1 and 4.2).
     """
-    known = chances.join(
-        world.catalogue.products.select("product_id", "price", "cost"), on="product_id", how="left"
-    )
-    worth = UNITS * (pl.col("price") * (1 - pl.col("discount_rate")) - pl.col("cost"))
-    surprise = pl.col("is_order").cast(pl.Float64) - pl.col("p_order")
-    return float(known.select((worth * surprise).sum()).item())
+    fee = pl.when("has_free_shipping").then(0.0).otherwise(SHIPPING_FEE)
+    worth = pl.col("order_margin") + fee - SHIPPING_COST
+    return float(chances.select((pl.col("p_order") * worth).sum()).item())
 
 
 def mail_figures(outcome: DayOutcome, sends: pl.DataFrame) -> pl.DataFrame:

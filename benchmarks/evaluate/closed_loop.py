@@ -111,8 +111,8 @@ def differences(played: pl.DataFrame) -> Table:
     broadcast, rules = (str(row["method"]) for row in rows)
     return Table(
         name="differences",
-        title="rates of the product over those of the other; totals of the product less those of the other; calm_margin: margin without "
-        "the luck of visits ending in orders more or less often than their chance, which has the same mean and less noise",
+        title="rates of the product over those of the other; totals of the product less those of the other; calm_margin: what the "
+        "margin is expected to be given what was looked at in the shop: the same mean, without the luck of who then buys and how much",
         figures=pl.DataFrame(rows),
         targets=(
             Target(broadcast, "opens_per_mail", low=1.29),
