@@ -37,7 +37,8 @@ def _one_line(text: str) -> str:
 
 
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
-CustomerId = Annotated[str, Field(min_length=1, max_length=200)]
+CustomerId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(str.strip)]
+"""Without surrounding blanks, as landed ids are."""
 
 
 class _Quoted(str):

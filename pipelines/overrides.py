@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import polars as pl
 from pydantic import ValidationError
 
 from assets.home import Home
+from assets.landing.landed import landed
 from assets.mail_files import MailFolder
 from assets.privacy.exports import remember
 from assets.storage import replace_bytes
@@ -36,7 +38,7 @@ def add_override(home: Home, folder: MailFolder, fields: dict[str, Any], now: da
         now: when it is made, naive UTC.
 
     Raises:
-        OverrideError: a field is wrong.
+        OverrideError: a field is wrong, or no customer has the id.
         mail.errors.MessageFileError: the file as it is has mistakes, or cannot be changed safely.
     """
     made_at = now.replace(microsecond=0)
@@ -48,11 +50,23 @@ def add_override(home: Home, folder: MailFolder, fields: dict[str, Any], now: da
         if problems:
             raise OverrideError("; ".join(problems))
         if entry.customer_id is not None:
+            _check_customer(home, entry.customer_id, now)
             # Before it is written: an erasure must find every file that may hold somebody.
             _write(folder, lambda text: text or EMPTY)
             remember(home, folder.overrides_file)
         _write(folder, lambda text: with_entry(folder.overrides_file, text, entry))
     return entry
+
+
+def _check_customer(home: Home, customer_id: str, now: datetime) -> None:
+    """A hold of an id that nobody has would hold nobody; where no customers have landed, nothing can be said."""
+    customers = landed(home, "customers", now).select("customer_id")
+    known = customers.select(pl.len(), is_there=(pl.col("customer_id") == customer_id).any()).collect().row(0)
+    if known[0] and not known[1]:
+        raise OverrideError(
+            f"customer_id: no customer has the id '{customer_id}'; give it as the landing file customers does, "
+            "capital letters included"
+        )
 
 
 def remove_override(folder: MailFolder, key: str, today: date) -> bool:

@@ -15,6 +15,8 @@ from assets.landing.landed import landed
 LINKS = ("anonymous_id", "message_id", "order_id", "event_id")
 """Columns of events that lead to a person where the customer is not named."""
 
+SYNTAX = frozenset(':{}[]"')
+"""Characters that hold YAML and JSON together; a name with one is looked for in no text, where it might be no name."""
 MOST_IDS = 20
 """More customers than this with one address are not one person: the address is a placeholder."""
 
@@ -83,7 +85,9 @@ def find(home: Home, customer_id: str, now: datetime) -> Person:
     telling_names = frozenset(
         name
         for name in names
-        if not _is_namesake(customers, full, name, ids) and not _is_vocabulary(home, name, now)
+        if set(name).isdisjoint(SYNTAX)
+        and not _is_namesake(customers, full, name, ids)
+        and not _is_vocabulary(home, name, now)
     )
     others = customers.select("customer_id").filter(~pl.col("customer_id").is_in(sorted(ids)))
     lookalikes = others.filter(pl.col("customer_id").str.contains_any(sorted(ids))).unique().collect()
@@ -150,9 +154,11 @@ def _is_telling(customer_id: str) -> bool:
 
 
 def _is_vocabulary(home: Home, text: str, now: datetime) -> bool:
-    """Whether a text is also a word of the shop's: an event, a column, or stands in the catalogue."""
+    """Whether a text is also the shop's: part of an event, a column or a value the contract allows, or of the catalogue.
+    Whoever calls himself so must not take it out of everybody's rows."""
     columns = (name for table in TABLES.values() for name in (table.name, *table.names))
-    if text in {word.lower() for word in (*EVENT_NAMES, *columns)}:
+    values = (value for table in TABLES.values() for column in table.columns for value in column.allowed)
+    if any(text in word.lower() for word in (*EVENT_NAMES, *columns, *values)):
         return True
     for table in (PRODUCTS, CONTENTS):
         words = [name for name in table.names if table.schema[name] == pl.String]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
+from erasure_home import NOW, build
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from mail.catalogue import FOLDER
 from mail.errors import MessageFileError, read_yaml, validated
 from mail.json_schemas import json_schemas
 from mail.overrides import Override, OverrideFile, load_overrides, with_entry, without_entry
-from pipelines.overrides import add_override, remove_override
+from pipelines.overrides import OverrideError, add_override, remove_override
 
 PATH = Path("overrides.yaml")
 TEXTS = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=20).filter(
@@ -170,3 +171,16 @@ def test_the_published_schemas_are_those_of_the_code(sendplan: Command, tmp_path
     assert sendplan("schema", "--to", tmp_path / "schema").code == 0
     written = json.loads((tmp_path / "schema" / "message.schema.json").read_text())
     assert {"key", "subjects", "needs_approval", "control_share"} <= set(written["properties"])
+
+
+def test_a_hold_of_a_customer_whom_the_shop_does_not_have_is_refused(tmp_path: Path) -> None:
+    folder, home = copied(tmp_path), build(tmp_path / "home")
+
+    def hold(customer_id: str) -> Override:
+        fields = {"kind": "hold", "customer_id": customer_id, "from_date": date(2025, 7, 1)}
+        return add_override(home, folder, {**fields, "who": "Ann", "why": "letter"}, NOW)
+
+    with pytest.raises(OverrideError, match="no customer has the id 'C-17'"):
+        hold("C-17")
+    assert hold(" c-17 ").customer_id == "c-17"
+    assert [entry.customer_id for entry in folder.overrides().entries] == ["c-17"]

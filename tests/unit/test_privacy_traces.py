@@ -67,6 +67,16 @@ def test_a_namesake_keeps_his_name(home: Home) -> None:
     assert (person.names, person.namesakes) == (frozenset(), True)
 
 
+@pytest.mark.parametrize("name", ["Marked,as Spam", "Link,Clicked", "kind:,hold"])
+def test_a_customer_called_like_part_of_the_contract_changes_nobody_elses_rows(home: Home, name: str) -> None:
+    with (home.landing / "customers.csv").open("a") as file:
+        file.write(f"c-66,odd@example.org,{name}\r\n")
+    person = find(home, "c-66", NOW)
+    assert person.names == frozenset()
+    for text in ("Email Marked as Spam", "Email Link Clicked", "kind: hold"):
+        assert Traces(person).erase_text(text) == text
+
+
 @pytest.mark.parametrize("column", ["customer_id", "event", "email", "plan_date"])
 def test_a_customer_called_like_a_column_is_told_by_columns_alone(home: Home, column: str) -> None:
     with (home.landing / "customers.csv").open("a") as file:
