@@ -16,7 +16,7 @@ from unicodedata import category
 
 import polars as pl
 import yaml
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from mail.errors import Document, Location, MessageFileError, nearest, read_yaml, refuse, repeated, validated
 from mail.schema import Key, Strict
@@ -37,7 +37,7 @@ def _one_line(text: str) -> str:
 
 
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
-CustomerId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(str.strip)]
+CustomerId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 """Without surrounding blanks, as landed ids are."""
 
 

@@ -1,7 +1,8 @@
-"""Work that is done side by side: trees that know nothing of each other are grown at the same time.
+"""Work that is done side by side: trees that know nothing of each other, lists of customers who know nothing of each other.
 
-XGBoost lets go of the interpreter while it works. Every booster keeps the number of threads it is given, on which the order
-in which floats are summed depends: what is done side by side comes out as if it had been done one after the other.
+XGBoost and NumPy let go of the interpreter while they work. The order in which floats are summed depends on the threads that
+a booster or a matrix product is given, never on what runs beside it: each booster keeps its number, and whoever multiplies
+matrices here limits them to one. So all comes out as if it had been done one after the other.
 """
 
 from collections.abc import Callable, Iterable

@@ -11,10 +11,13 @@ from pydantic import BaseModel, ConfigDict
 from assets.home import Home
 from assets.landing.contract import CONTENTS, EVENT_NAMES, PRODUCTS, TABLES
 from assets.landing.landed import landed
+from models.policy import REASONS
+from models.policy.segments import HIGH, LOW, MEDIUM
 
 LINKS = ("anonymous_id", "message_id", "order_id", "event_id")
 """Columns of events that lead to a person where the customer is not named."""
 
+BANDS = (HIGH, MEDIUM, LOW)
 SYNTAX = frozenset(':{}[]"')
 """Characters that hold YAML and JSON together; a name with one is looked for in no text, where it might be no name."""
 MOST_IDS = 20
@@ -31,7 +34,7 @@ class Person(BaseModel):
     Attributes:
         ids: customer ids: the one asked for, and every one with the same normalised e-mail.
         emails: normalised addresses, of any time.
-        names: full names that no other customer has and that are no name of a product or event; lower case.
+        names: full names that no other customer has, that are no word of the shop's own, and hold no SYNTAX; lower case.
         namesakes: whether a name was left out of `names`.
         anonymous_id, message_id, order_id, event_id: his alone; a shared device is not in it.
         telling: ids that stand for him in any text; others (numbers, plain words, ids of products) only where a
@@ -154,11 +157,12 @@ def _is_telling(customer_id: str) -> bool:
 
 
 def _is_vocabulary(home: Home, text: str, now: datetime) -> bool:
-    """Whether a text is also the shop's: part of an event, a column or a value the contract allows, or of the catalogue.
+    """Whether a text is also the shop's: part of an event, a column or a value the contract allows, of the plan, or of the
+    catalogue.
     Whoever calls himself so must not take it out of everybody's rows."""
     columns = (name for table in TABLES.values() for name in (table.name, *table.names))
     values = (value for table in TABLES.values() for column in table.columns for value in column.allowed)
-    if any(text in word.lower() for word in (*EVENT_NAMES, *columns, *values)):
+    if any(text in word.lower() for word in (*EVENT_NAMES, *columns, *values, *REASONS, *BANDS)):
         return True
     for table in (PRODUCTS, CONTENTS):
         words = [name for name in table.names if table.schema[name] == pl.String]

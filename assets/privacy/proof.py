@@ -14,6 +14,8 @@ from assets.privacy.sweep import Place
 from assets.privacy.traces import Traces
 from assets.storage import replace_bytes
 
+NO_NAME = "full name: others bear it too, or it is a word or sign of the shop's own"
+
 
 def write_proof(
     home: Home, journal: Journal, suppression: Suppression, left: Sequence[Place], finished_at: datetime
@@ -39,7 +41,7 @@ def write_proof(
             *(["full name"] if person.names else []),
             "devices, messages, orders and events that are his alone",
         ],
-        "not_searched_for": ["full name: others bear it too"] if person.namesakes else [],
+        "not_searched_for": [NO_NAME] if person.namesakes else [],
         "left": [{"path": traces.erase_text(place.path), "why": place.why} for place in left],
     }
     name = f"{journal.started_at:%Y-%m-%d}-{suppression.hash('customer_id', min(person.ids))[:12]}.json"

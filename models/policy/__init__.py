@@ -6,7 +6,8 @@ The files in the order data meets them: `inputs` (what a plan is made from), `ca
 `products`, `values`, `overrides` (what people decide), `constraints`, `control`, `offers`, `actions` (message and offer),
 `options` (all that was chosen among), `choice`, `emoji`, `variants`, `timing`, `hour_capacity`, `segments`, `explain`,
 `decide`. Limits shared by all customers: `limits` (what is scarce), `prices`, `assignment` (who gets what), `tickets` (who
-may explore), `hours`, `hour_prices`, `hour_exploration`, `sampling`.
+may explore), `hours`, `hour_prices`, `hour_exploration`, `sampling`. Beside them: `config`, `plan_schema`, `draws`,
+`timezones`, `short_keys`.
 
 Not here: message files, names and rendering (mail/), reading and writing (assets/).
 """

@@ -30,7 +30,12 @@ _PER_LEVEL = 1e-6  # money: under the rule the usual offer goes before the other
 
 
 CHOSEN_BY = (
-    *("customer_id", "message_key", "net_value", "mail_value", "p_purchase", "priority"),
+    "customer_id",
+    "message_key",
+    "net_value",
+    "mail_value",
+    "p_purchase",
+    "priority",
     "is_forced",
 )
 """Columns of candidates that a choice reads."""

@@ -34,9 +34,3 @@ def draw_one(
         .unique(by, keep="first", maintain_order=True)
         .drop("_reached")
     )
-
-
-def epsilon_greedy(is_best: pl.Expr, *, by: Sequence[str], epsilon: float) -> pl.Expr:
-    """Chance of each option: `epsilon` shared evenly by all of a group, the rest on the best (one per
-    group)."""
-    return epsilon / pl.len().over(by) + (1.0 - epsilon) * is_best.cast(pl.Float64)

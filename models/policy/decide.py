@@ -172,13 +172,13 @@ def _options(
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Candidates, customers with the reason for which one may not be mailed, and what may be chosen for everyone else."""
     candidates, allowed = _valued_candidates(inputs, customers, config)
-    if among is not None:
-        candidates = candidates.join(among, on=_MAIL, how="semi")
-        allowed = allowed.join(among, on=(*_MAIL, "offer_key"), how="semi")
-    keys = short_keys(inputs)
-    allowed = shortened(allowed, keys)
     candidates, customers = with_overrides(candidates, customers, inputs, config)
     candidates = with_message_control(candidates, customers, inputs.messages, config)
+    if among is not None:
+        allowed = allowed.join(among, on=(*_MAIL, "offer_key"), how="semi")
+        candidates = candidates.join(allowed, on=_MAIL, how="semi", maintain_order="left")
+    keys = short_keys(inputs)
+    allowed = shortened(allowed, keys)
     customers = with_reason(customers, candidates, config)
     draws_of = customers.filter(pl.col("reason").is_null()).select("customer_id", "u_message", "u_offer")
     feasible = candidates.filter(may_go_out()).select(CHOSEN_BY).join(draws_of, on="customer_id")

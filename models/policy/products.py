@@ -21,8 +21,7 @@ def with_product_counts(candidates: pl.DataFrame, inputs: PlanInputs, config: Po
     """Adds how many products each candidate would show, without choosing them.
 
     Returns:
-        The candidates and n_products, n_context_products (of the trigger, not sensitive), has_enough_products; sorted by
-        customer and message.
+        The candidates and n_products, has_enough_products; sorted by customer and message.
     """
     rows = _rows(candidates, inputs, config)
     mentioned = _mentioned(rows, inputs)
@@ -44,7 +43,7 @@ def with_product_counts(candidates: pl.DataFrame, inputs: PlanInputs, config: Po
         how="left",
         maintain_order="left",
     )
-    parts = {"n_context_products": mentioned, "n_shown": shown, "n_with": companions, "n_repeated": repeated}
+    parts = {"n_mentioned": mentioned, "n_shown": shown, "n_with": companions, "n_repeated": repeated}
     for name, products in parts.items():
         count = products.group_by("row").agg(pl.len().alias(name))
         counted = counted.join(count, on="row", how="left", maintain_order="left")
@@ -55,9 +54,8 @@ def with_product_counts(candidates: pl.DataFrame, inputs: PlanInputs, config: Po
     return candidates.with_columns(
         counted.select(
             "n_products",
-            "n_context_products",
             has_enough_products=(pl.col("n_products") >= pl.col("min_products"))
-            & (~pl.col("needs_context_product") | (pl.col("n_context_products") > 0)),
+            & (~pl.col("needs_context_product") | (pl.col("n_mentioned") > 0)),
         )
     ).sort(_KEY)
 

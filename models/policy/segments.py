@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+HIGH, MEDIUM, LOW = "high value", "medium value", "low value"
 HIGH_VALUE_SHARE = 0.20
 LOW_VALUE_SHARE = 0.50
 
@@ -19,11 +20,11 @@ def segment() -> pl.Expr:
     position = (buyers_value.rank("average") - 0.5) / buyers_value.count()
     band = (
         pl.when(position >= 1.0 - HIGH_VALUE_SHARE)
-        .then(pl.lit(", high value"))
+        .then(pl.lit(f", {HIGH}"))
         .when(position < LOW_VALUE_SHARE)
-        .then(pl.lit(", low value"))
+        .then(pl.lit(f", {LOW}"))
         .when(position.is_not_null())
-        .then(pl.lit(", medium value"))
+        .then(pl.lit(f", {MEDIUM}"))
         .otherwise(pl.lit(""))
     )
     return pl.col("lifecycle_stage") + band

@@ -22,7 +22,7 @@ from models.recommend.slots import TIE_BREAK, popularity
 from models.recommend.snapshot import KEPT_SNAPSHOTS, Snapshot, sparse
 
 BATCH_CUSTOMERS = 2000
-"""Of how many customers candidates, some hundred each, are held at a time."""
+"""Of how many customers candidates, some hundred each, are made at a time."""
 
 
 @dataclass(frozen=True)

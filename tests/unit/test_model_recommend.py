@@ -32,6 +32,7 @@ from models.recommend import (
     snapshots_by_date,
 )
 from models.recommend import lists as lists_module
+from models.recommend import ranker as ranker_module
 from models.recommend.blocks import top_mask
 from models.recommend.candidates import RetrievalParams, retrieval
 from models.recommend.content import likeness, term_vectors
@@ -675,6 +676,16 @@ def test_lists_that_are_learnt_from_keep_every_purchase_and_few_others_for_each(
     assert whole.relevant.sum() == drawn.relevant.sum() == 20
     assert 40 < len(drawn.relevant) - 20 < 80 < len(whole.relevant) - 20
     assert (np.diff(drawn.numbers.astype(int)) >= 0).all()
+
+
+def test_customers_ranked_side_by_side_are_ranked_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = two_tastes()
+    customers = pl.DataFrame({"customer_id": snapshot.everybody})
+    ranker = Ranker(RankerParams(ordering=SHORT, min_lists=1)).fit([snapshot], missing_purchases(AS_OF))
+    assert ranker.ordering is not None
+    at_once = ranker.predict(snapshot, customers)
+    monkeypatch.setattr(ranker_module, "BATCH_CUSTOMERS", 3)
+    assert_frame_equal(ranker.predict(snapshot, customers), at_once)
 
 
 def test_lists_are_made_a_few_customers_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

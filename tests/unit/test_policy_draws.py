@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.policy import draws
-from models.policy.choice import draw_one, epsilon_greedy
+from models.policy.choice import draw_one
 from models.policy.control import in_control
 
 IDS = pl.Series([f"c{i}" for i in range(20_000)])
@@ -72,9 +72,3 @@ def test_one_option_is_drawn_with_its_chance() -> None:
     assert (drawn["option"] == "a").mean() == pytest.approx(0.2, abs=0.01)
     assert not (drawn["option"] == "b").any()
     assert ((drawn["option"] == "a") == (drawn["u"] < 0.2)).all()
-
-
-def test_epsilon_greedy_chances_sum_to_one() -> None:
-    frame = pl.DataFrame({"id": [1, 1, 1, 2], "best": [False, True, False, True]})
-    chances = frame.with_columns(p=epsilon_greedy(pl.col("best"), by=["id"], epsilon=0.3))
-    assert chances["p"].to_list() == pytest.approx([0.1, 0.8, 0.1, 1.0])

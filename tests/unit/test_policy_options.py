@@ -61,6 +61,27 @@ def test_what_is_drawn_comes_up_as_often_as_its_option_says() -> None:
     assert rare["is_chosen"].sum() == pytest.approx(rare["propensity"].sum(), rel=0.15)
 
 
+def test_nothing_but_what_is_named_is_chosen_and_who_has_none_of_it_gets_nothing() -> None:
+    inputs, config = eligible_world(40), PolicyConfig(DAY, control_share=0.0)
+    options = decide_with_options(inputs, config).options.select(KEY)
+    kept = options.group_by("customer_id", maintain_order=True).first().head(20)
+    strangers = pl.DataFrame(
+        {
+            "customer_id": ["nobody", *kept["customer_id"].tail(2)],
+            "message_key": ["weekly_picks", "no_message", kept["message_key"].tail(1).item()],
+            "offer_key": ["none", "none", "no_offer"],
+        }
+    )
+    among = pl.concat([kept.head(18), strangers])
+    decided = decide_with_options(inputs, config, among)
+    assert decided.options.select(KEY).equals(kept.head(18).sort(KEY))
+    sent = decided.plan.filter(action="send").select(KEY)
+    assert sent.sort(KEY).equals(kept.head(18).sort(KEY))
+    assert decided.plan.height == 40
+    nothing = decide_with_options(inputs, config, among.clear())
+    assert nothing.options.is_empty() and set(nothing.plan["action"]) == {"hold"}
+
+
 def test_the_page_names_every_column_with_its_meaning() -> None:
     page = (Path(__file__).parents[2] / "docs" / "policies.md").read_text()
     table = "\n".join(f"| `{name}` | {column.meaning} |" for name, column in OPTION_COLUMNS.items())

@@ -67,13 +67,13 @@ def test_a_namesake_keeps_his_name(home: Home) -> None:
     assert (person.names, person.namesakes) == (frozenset(), True)
 
 
-@pytest.mark.parametrize("name", ["Marked,as Spam", "Link,Clicked", "kind:,hold"])
+@pytest.mark.parametrize("name", ["Marked,as Spam", "Link,Clicked", "kind:,hold", "High,Value"])
 def test_a_customer_called_like_part_of_the_contract_changes_nobody_elses_rows(home: Home, name: str) -> None:
     with (home.landing / "customers.csv").open("a") as file:
         file.write(f"c-66,odd@example.org,{name}\r\n")
     person = find(home, "c-66", NOW)
     assert person.names == frozenset()
-    for text in ("Email Marked as Spam", "Email Link Clicked", "kind: hold"):
+    for text in ("Email Marked as Spam", "Email Link Clicked", "kind: hold", "loyal, high value"):
         assert Traces(person).erase_text(text) == text
 
 
