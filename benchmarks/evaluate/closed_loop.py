@@ -121,6 +121,7 @@ def differences(played: pl.DataFrame) -> Table:
             Target(broadcast, "unsubscribes_per_mail", high=1.0),
             Target(broadcast, "calm_margin", low=0.0),
             Target(broadcast, "mails", high=0.0),
+            Target(rules, "margin_low", low=0.0),
             Target(rules, "calm_margin_low", low=0.0),
         ),
     )
