@@ -3,8 +3,10 @@
 Dense customer x product blocks of bounded size; no learning from labels happens here.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,6 +22,7 @@ from models.recommend.ease import EaseParams, weights_of
 from models.recommend.similarity import NeighbourParams, off_diagonal, row_shares, similarity_of
 from models.recommend.slots import TIE_BREAK, popularity
 from models.recommend.snapshot import KEPT_SNAPSHOTS, Snapshot, sparse
+from models.side_by_side import side_by_side
 
 BATCH_CUSTOMERS = 2000
 """Of how many customers candidates, some hundred each, are made at a time."""
@@ -72,11 +75,15 @@ class Retrieval:
     def __init__(self, snapshot: Snapshot, params: RetrievalParams) -> None:
         self.snapshot = snapshot
         self.params = params
-        self._similar = off_diagonal(similarity_of(snapshot, params.neighbours))
-        self._ease = weights_of(snapshot, params.ease)
+        learnt: Sequence[Callable[[], Any]] = (
+            partial(similarity_of, snapshot, params.neighbours),
+            partial(weights_of, snapshot, params.ease),
+            partial(factors_of, snapshot, params.factors),
+        )
+        similarity, self._ease, self._factors = side_by_side(lambda learn: learn(), learnt)
+        self._similar = off_diagonal(similarity)
         self._pairs = pair_matrix(snapshot)
         self._everybody = snapshot.everybody
-        self._factors = factors_of(snapshot, params.factors)
         self._terms = terms_of(snapshot)
         popular = popularity(snapshot)
         self._popularity = np.zeros(snapshot.n_products)

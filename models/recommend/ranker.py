@@ -6,7 +6,6 @@ from functools import lru_cache, partial
 from typing import ClassVar, Self
 
 import polars as pl
-from threadpoolctl import threadpool_limits
 
 from models.model import NotFittedError
 from models.recommend.blend import Blend
@@ -85,12 +84,9 @@ class Ranker:
         ids = customers["customer_id"]
         answer = partial(self._predict_batch, self.ordering, snapshot)
         retrieval(snapshot, self.params.retrieval)  # else each thread would make its own
-        # One limit around all threads: limits that overlap in time would not be lifted in the order in which they were set.
-        with threadpool_limits(limits=1):
-            batches = side_by_side(
-                answer,
-                [ids[at : at + BATCH_CUSTOMERS] for at in range(0, max(len(ids), 1), BATCH_CUSTOMERS)],
-            )
+        batches = side_by_side(
+            answer, [ids[at : at + BATCH_CUSTOMERS] for at in range(0, max(len(ids), 1), BATCH_CUSTOMERS)]
+        )
         return pl.concat(batches).sort("customer_id", "rank")
 
     def _predict_batch(self, ordering: Ordering, snapshot: Snapshot, ids: pl.Series) -> pl.DataFrame:
