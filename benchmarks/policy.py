@@ -1,6 +1,6 @@
 """How fast and how near the best a plan under limits is: `python -m benchmarks.policy`.
 
-Each size is a process of its own (`measure.py`). One makes a day's inputs (`plan_inputs.py`) and the whole plan of them; another makes
+Each size is a process of its own (`measure.py`). One reads a day's inputs, which another has made (`plan_inputs.py`), and makes the whole plan; one makes
 options alone (`policy_instance.py`), chooses, gives tickets and assigns hours. Beside the latter, on the same instances: greedy by value, and HiGHS. See README.md beside this file.
 """
 
