@@ -158,8 +158,7 @@ def _is_telling(customer_id: str) -> bool:
 
 def _is_vocabulary(home: Home, text: str, now: datetime) -> bool:
     """Whether a text is also the shop's: part of an event, a column or a value the contract allows, of the plan, or of the
-    catalogue.
-    Whoever calls himself so must not take it out of everybody's rows."""
+    catalogue. Whoever calls himself so must not take it out of everybody's rows."""
     columns = (name for table in TABLES.values() for name in (table.name, *table.names))
     values = (value for table in TABLES.values() for column in table.columns for value in column.allowed)
     if any(text in word.lower() for word in (*EVENT_NAMES, *columns, *values, *REASONS, *BANDS)):
